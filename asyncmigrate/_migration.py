@@ -1,0 +1,255 @@
+"""The nouns: what a migration is on disk, and what the history says of it.
+
+No I/O, no decisions, and no knowledge of any other room. A `MigrationFile` is known
+by the digest of its bytes alone; its `Definition` is read only when the history does
+not hold that digest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way a migration goes."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class Kind(StrEnum):
+    """Whether a migration is applied once, or whenever its text changes."""
+
+    VERSIONED = "versioned"
+    REPEATABLE = "repeatable"
+
+
+class State(StrEnum):
+    """What the history says of a migration."""
+
+    RUNNING = "running"
+    APPLIED = "applied"
+    FAILED = "failed"
+
+
+class RowOrigin(StrEnum):
+    """How a history row came about; all but ``run`` are taken on trust."""
+
+    RUN = "run"
+    BASELINE = "baseline"
+    ADOPT = "adopt"
+    MARK = "mark"
+
+
+Order = tuple[int, tuple[int, ...], str]
+"""What versions are sorted by: numbers before names, numbers group by group."""
+
+
+def order_of(key: str) -> Order:
+    """The place of a ``version_key`` among the others.
+
+    ``20260315_1`` and ``n:1.2`` sort as numbers, ``name:…`` and a repeatable's path
+    as text.
+    """
+    digits = key.removeprefix("n:")
+    groups = digits.replace(".", "_").split("_")
+    if all(group.isascii() and group.isdigit() for group in groups):
+        return 0, tuple(int(group) for group in groups), ""
+    return 1, (), key
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as its file writes it, and the key by which it is one and the same."""
+
+    text: str
+    """As written: ``0001``."""
+    key: str
+    """Canonical: ``1``. Unique within a namespace."""
+
+    @property
+    def order(self) -> Order:
+        """What versions are sorted by."""
+        return order_of(self.key)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the directives of one section ask for; null where they are silent."""
+
+    transaction: bool | None = None
+    lock_timeout: float | None = None
+    """Seconds; 0 waits for ever."""
+    block_limit: float | None = None
+    """Seconds; infinite when switched ``off``."""
+    statement_timeout: float | None = None
+    """Seconds; 0 is none."""
+    concurrent_timeout: float | None = None
+    """Seconds; 0 is none."""
+    role: str | None = None
+    irreversible: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One direction of a migration: the very text that is hashed and run."""
+
+    text: str
+    """Normalised SQL; for Python the whole file."""
+    file: str
+    """Path relative to the migrations directory."""
+    line: int
+    """1-based line of the file on which the text begins."""
+    options: Options = Options()
+    python: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a migration's files say, read and hashed."""
+
+    up: Part
+    down: Part | None
+    checksum: str
+    token_checksum: str
+    down_checksum: str | None
+    irreversible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a file, found without any database."""
+
+    message: str
+    file: str
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(p) for p in (self.file, self.line, self.column) if p)
+        return f"{place}: {self.message}"
+
+
+class Unreadable(Exception):
+    """A migration's files cannot be understood; carries every `Problem`."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFile:
+    """A migration as the directory lists it: named and digested, not yet parsed."""
+
+    kind: Kind
+    version: Version | None
+    """Null for a repeatable."""
+    name: str
+    file: str
+    """Path relative to the migrations directory, with ``/``; a pair's UP file."""
+    file_sha256: str
+    """Hex SHA-256 of the raw bytes; of a pair, of both digests."""
+    define: Callable[[], Definition]
+    """Reads and parses the files. Raises `Unreadable`; and when the bytes are no
+    longer those of ``file_sha256``."""
+    python: bool = False
+    path: str = ""
+    """Where the operating system finds it; only Python migrations are loaded by it."""
+
+    @property
+    def key(self) -> str:
+        """The ``version_key`` of its history row; a repeatable's path."""
+        return self.version.key if self.version else self.file
+
+    @property
+    def label(self) -> str:
+        """The version as people write it; a repeatable's path."""
+        return self.version.text if self.version else self.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A row of the history that stands: applied, or half way."""
+
+    id: int
+    kind: Kind
+    version: str
+    """As its file wrote it; a repeatable's path."""
+    version_key: str
+    name: str
+    file: str
+    file_sha256: str | None
+    checksum: str | None
+    """Null for a row that was marked without a file."""
+    token_checksum: str | None
+    down_checksum: str | None
+    direction: Direction
+    state: State
+    statements_done: int
+    statements_total: int
+    origin: RowOrigin
+    run_id: str
+
+    @property
+    def order(self) -> Order:
+        """What versions are sorted by."""
+        return order_of(self.version_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds the lock of a namespace, as the lock row tells it."""
+
+    run_id: str
+    locked_by: str
+    beat: int | None
+    """Counts the lease's renewals; null while nobody renews it."""
+    held_for: float
+    """Seconds, by the server's clock."""
+    backend_pid: int | None
+    current_version: str | None
+    progress: str | None
+    locked_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+
+    def __str__(self) -> str:
+        what = self.locked_by
+        if self.current_version:
+            what += f", at {self.current_version}"
+        if self.progress:
+            what += f" ({self.progress})"
+        return what
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """A session that stands in another one's way."""
+
+    pid: int
+    user: str | None
+    application: str | None
+    seconds: float | None
+    """How long its transaction has been open, or how long it has been waiting."""
+    query: str | None
+    lock: str | None = None
+    """The relation and mode it waits for, where that is known."""
+
+    def __str__(self) -> str:
+        who = [f"pid {self.pid}"]
+        if self.user:
+            who.append(f"user {self.user}")
+        if self.application:
+            who.append(f"application {self.application}")
+        if self.seconds is not None:
+            who.append(f"for {self.seconds:.1f} s")
+        if self.lock:
+            who.append(self.lock)
+        if self.query:
+            who.append(f"running {' '.join(self.query.split())[:120]!r}")
+        return ", ".join(who)
