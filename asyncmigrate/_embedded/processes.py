@@ -38,11 +38,16 @@ def free_port(host: str) -> int:
     return port
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether a server there takes sessions, or would with another password."""
+def answers(path: Path) -> bool:
+    """Whether the server of this socket takes sessions, or would from someone else.
+
+    Not over TCP: there a stranger could answer, who took the port before ours did.
+    """
     message = struct.pack("!ii", 8 + len(_STARTUP), 3 << 16) + _STARTUP
     try:
-        with socket.create_connection((host, port), timeout=1) as connection:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(path))
             connection.sendall(message)
             reply = connection.recv(1024)
     except OSError:
