@@ -30,7 +30,22 @@ def test_a_duration_is_read_in_postgresqls_units_and_a_number_alone_as_seconds(
 
 @pytest.mark.parametrize(
     "text",
-    "|s|5x|-1s|1e3|nan|inf|1.s|.5|1.2.3|٣s|5S|off|123456789012345678901".split("|"),
+    [
+        "",
+        "s",
+        "5x",
+        "-1s",
+        "1e3",
+        "nan",
+        "inf",
+        "1.s",
+        ".5",
+        "1.2.3",
+        "٣s",
+        "5S",
+        "off",
+        "123456789012345678901",
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the text is all that it says
