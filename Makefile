@@ -10,6 +10,9 @@ PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 8 --dist worksteal --inline-sn
 # For a part of the suite: make test TESTS=tests/test_embedded.py
 TESTS ?=
 
+# These rooms touch nothing but values, so a test reaches each of their branches.
+PURE := asyncmigrate/_sql/*,asyncmigrate/_plan.py,asyncmigrate/_migration.py,asyncmigrate/_layouts/*
+
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -45,6 +48,7 @@ coverage: $(READY)  ## run the tests and report the branches that none of them t
 	@$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 8 --inline-snapshot disable $(TESTS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --skip-covered --show-missing
+	@$(BIN)/coverage report --skip-covered --fail-under 100 --include '$(PURE)'
 
 clean:  ## remove .venv and every cache
 	rm -rf .venv .cache .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

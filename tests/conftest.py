@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from asyncmigrate.embedded import EmbeddedPostgres
@@ -14,6 +15,10 @@ from tests.kit.commands import Cli
 from tests.kit.databases import Database, new_database
 from tests.kit.files import Files
 from tests.kit.servers import Server
+
+# A deadline for one example measures the machine; pytest-timeout is for what hangs.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 SHARED = pytest.StashKey[EmbeddedPostgres]()
 

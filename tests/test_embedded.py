@@ -16,12 +16,14 @@ import pytest
 
 from asyncmigrate._embedded.account import Account, choose_account
 from asyncmigrate._embedded.binaries import find_binaries
-from asyncmigrate._embedded.homes import PREFIX, make_home, sweep
+from asyncmigrate._embedded.homes import PREFIX, make_home, readable_copy, sweep
 from asyncmigrate._embedded.processes import answers, free_port
 from asyncmigrate.embedded import EmbeddedPostgres, embedded_postgres
 from asyncmigrate.errors import EmbeddedServerUnavailable
 
 OwnServer = Callable[..., EmbeddedPostgres]
+
+KIT = Path(__file__).parent / "kit"
 
 CHILD = """
 import signal, sys
@@ -271,6 +273,92 @@ def test_a_free_port_that_was_taken_meanwhile_is_given_up_for_another(
     assert second.is_running
 
 
+def test_before_its_first_start_there_is_no_port_and_closing_does_nothing() -> None:
+    server = EmbeddedPostgres()
+
+    with pytest.raises(RuntimeError, match="before its first start"):
+        _ = server.port
+    server.close()
+
+    assert not server.is_running
+
+
+def test_starting_a_running_server_and_stopping_a_stopped_one_change_nothing(
+    own_server: OwnServer,
+) -> None:
+    server = own_server()
+    pid = server.pid
+
+    server.start()
+    assert server.pid == pid
+
+    server.stop()
+    server.stop()
+    assert "database system is shut down" in server.log
+
+
+def test_a_server_that_gives_no_answer_in_time_is_ended_with_its_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asyncmigrate.embedded.answers", lambda _: False)
+    server = EmbeddedPostgres(start_timeout=0.1)
+
+    with pytest.raises(EmbeddedServerUnavailable, match=r"no answer within 0\.1 s"):
+        server.start()
+
+    assert not server.is_running
+
+
+def test_an_ordinary_user_runs_the_server_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    assert choose_account() == Account()
+
+
+def test_root_without_an_unprivileged_user_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("pwd.getpwnam", nobody)
+
+    with pytest.raises(EmbeddedServerUnavailable, match="refuses to run as root"):
+        choose_account()
+
+
+def test_a_copy_is_kept_in_no_directory_that_others_can_write_to(
+    passable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(passable))
+    readable_copy([KIT], below=KIT.parent)
+    (cache,) = passable.glob("asyncmigrate-binaries-*")
+
+    cache.chmod(0o777)
+
+    with pytest.raises(EmbeddedServerUnavailable, match="others can write to it"):
+        readable_copy([KIT], below=KIT.parent)
+
+
+def test_a_copy_is_made_once_and_can_be_read_by_everybody(
+    passable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(passable))
+    source = passable / "private" / "bin"
+    source.mkdir(parents=True, mode=0o700)
+    (source / "run").touch(mode=0o700)
+    (source / "read").touch(mode=0o600)
+
+    copies = [readable_copy([source], below=source.parent) for _ in range(2)]
+
+    assert copies[0] == copies[1]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in copies[0].rglob("*")}
+    assert modes == {"bin": 0o755, "run": 0o755, "read": 0o644}
+
+
 def test_nobody_answers_at_a_socket_that_is_not_there(tmp_path: Path) -> None:
     assert not answers(tmp_path / ".s.PGSQL.5432")
 
@@ -290,8 +378,30 @@ def test_a_home_that_nobody_uses_is_swept_and_one_in_use_is_not() -> None:
     used.remove()
 
 
-def test_a_directory_that_is_no_home_of_ours_is_not_swept() -> None:
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as young:
-        sweep(Path(young).parent, Account())
+def test_a_home_without_a_lock_is_swept_only_when_it_is_not_just_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / f"{PREFIX}abc"
+    home.mkdir()
 
-        assert Path(young).exists()
+    sweep(tmp_path, Account())
+    assert home.exists()
+
+    monkeypatch.setattr("asyncmigrate._embedded.homes.YOUNG", -1.0)
+    sweep(tmp_path, Account())
+    assert not home.exists()
+
+
+def test_what_is_no_directory_of_ours_is_not_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncmigrate._embedded.homes.YOUNG", -1.0)
+    others = tmp_path / f"{PREFIX}others"
+    others.mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(others)
+    (tmp_path / f"{PREFIX}file").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: others.stat().st_uid + 1)
+
+    sweep(tmp_path, Account())
+
+    assert len(list(tmp_path.iterdir())) == 3
