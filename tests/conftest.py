@@ -92,6 +92,13 @@ def own_server() -> Generator[Callable[..., EmbeddedPostgres]]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+async def cli(
+    tmp_path: Path,
+    anyio_backend: str,  # noqa: ARG001 - makes this fixture async in every test
+) -> AsyncGenerator[Cli]:
     """The command, run in a directory of its own with a clean environment."""
-    return Cli(tmp_path)
+    cli = Cli(tmp_path)
+    try:
+        yield cli
+    finally:
+        await cli.close()

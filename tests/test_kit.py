@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.commands import Outcome
+from tests.kit.commands import Cli, Outcome
 from tests.kit.databases import Database
 from tests.kit.servers import Server
 
@@ -57,3 +57,28 @@ def test_what_differs_from_run_to_run_is_masked_in_an_outcome(tmp_path: Path) ->
         "exit 1\n--- stdout\nTMP/migrations/0001_a.sql applied in N ms\n--- stderr\n"
         "held by pid PID on 127.0.0.1:PORT since TIME run UUID"
     )
+
+
+async def test_a_command_has_an_environment_of_its_own(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
+    monkeypatch.setenv("ASYNCMIGRATE_NAMESPACE", "elsewhere")
+    cli.module = "platform"
+
+    outcome = await cli("terse")
+
+    assert outcome.exit_status == 0
+    assert outcome.stdout.startswith("Linux") or "macOS" in outcome.stdout
+    assert {"DATABASE_URL", "ASYNCMIGRATE_NAMESPACE"}.isdisjoint(cli.environment)
+
+
+async def test_a_command_that_a_test_has_left_running_is_killed(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.module = "http.server"
+    process = await cli.start("0", "--bind", "127.0.0.1")
+
+    await cli.close()
+
+    assert process.returncode is not None
+    assert process.returncode < 0

@@ -74,6 +74,8 @@ class Cli:
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
         self.environment = _clean_environment(cwd)
+        self.module = "asyncmigrate"
+        self._started: list[anyio.abc.Process] = []
 
     async def __call__(
         self,
@@ -101,16 +103,27 @@ class Cli:
     async def start(
         self, *arguments: str | Path, env: Mapping[str, str] | None = None
     ) -> anyio.abc.Process:
-        """Start a command, for signals and for its output as it comes."""
-        return await anyio.open_process(
+        """Start a command, for signals and for its output as it comes.
+
+        It is killed when the test ends, if it has not ended before.
+        """
+        process = await anyio.open_process(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
             cwd=self.cwd,
             env={**self.environment, **(env or {})},
         )
+        self._started.append(process)
+        return process
+
+    async def close(self) -> None:
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+            await process.aclose()
 
     def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", "asyncmigrate", *map(str, arguments)]
+        return [sys.executable, "-m", self.module, *map(str, arguments)]
 
 
 def _clean_environment(home: Path) -> dict[str, str]:
