@@ -40,4 +40,4 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """What `parse_duration` reads back as the very same number."""
-    return f"{Decimal(repr(seconds)):f}s"
+    return f"{Decimal(repr(seconds)).normalize():f}s"
