@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from asyncmigrate._sql.tokens import (
@@ -65,23 +65,21 @@ def python_token_checksum(source: str) -> str:
     """
     source = normalise(source)
     try:
-        return _digest(list(_python_tokens(source)))
+        return _digest(_python_tokens(source))
     except (tokenize.TokenError, SyntaxError):
         return _digest([("unreadable", source)])
 
 
 def _sql_tokens(text: str) -> Iterator[tuple[str, str]]:
     for kind, start, end in tokens(text):
-        if kind in IGNORED:
-            continue
-        piece = text[start:end]
         if kind is TokenKind.WORD:
-            piece = piece.translate(_LOWER)
+            yield "word", text[start:end].translate(_LOWER)
         elif kind is TokenKind.COPY_END:
-            piece = "\\."
+            yield "copy end", "\\."
         elif kind is TokenKind.META_COMMAND:
-            piece = piece.rstrip(BLANKS)
-        yield kind.value, piece
+            yield "meta-command", text[start:end].rstrip(BLANKS)
+        elif kind not in IGNORED:
+            yield kind.value, text[start:end]
 
 
 def _python_tokens(source: str) -> Iterator[tuple[str, str]]:
@@ -109,14 +107,10 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
     return "".join((first, *middle, last))
 
 
-def _digest(pieces: list[tuple[str, str]] | Iterator[tuple[str, str]]) -> str:
-    digest = hashlib.sha256()
-    for kind, piece in pieces:
-        data = _bytes(piece)
-        # The length in front keeps two tokens from being read as one.
-        digest.update(b"%s %d " % (kind.encode(), len(data)))
-        digest.update(data)
-    return f"tokens1:{digest.hexdigest()}"
+def _digest(pieces: Iterable[tuple[str, str]]) -> str:
+    # The length in front keeps two tokens from being read as one.
+    counted = [f"{kind} {len(piece)} {piece}" for kind, piece in pieces]
+    return f"tokens1:{hashlib.sha256(_bytes(''.join(counted))).hexdigest()}"
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from asyncmigrate._sql.kinds import StatementKind, classify
-from asyncmigrate._sql.position import line_column
+from asyncmigrate._sql.position import Lines
 from asyncmigrate._sql.statements import Statement, Unterminated, split
 from asyncmigrate._sql.tokens import IGNORED, lex
 
@@ -82,6 +82,7 @@ def read_script(text: str, *, transaction: bool | None = None) -> Script:
 class _Reader:
     def __init__(self, text: str, transaction: bool | None) -> None:  # noqa: FBT001 - the private half of read_script
         self.text = text
+        self.place = Lines(text)
         self.asked = transaction
         self.refusals: list[Refusal] = []
         self.blanks: list[tuple[int, int]] = []
@@ -122,7 +123,7 @@ class _Reader:
         )
 
     def refuse(self, offset: int, message: str, hint: str) -> None:
-        line, column = line_column(self.text, offset)
+        line, column = self.place(offset)
         self.refusals.append(Refusal(offset, line, column, message, hint))
 
     def nul(self) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from asyncmigrate._sql.position import line_column
+from asyncmigrate._sql.position import Lines
 from asyncmigrate._sql.statements import Statement, Unterminated, scan
 
 _MARKER: Final = re.compile(r"--[ \t]*(up|down)[ \t\f\v]*", re.IGNORECASE)
@@ -85,6 +85,7 @@ def read_sections(text: str) -> Sections:
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
+        self.place = Lines(text)
         self.problems: list[tuple[int, str]] = []
         self.notes: list[tuple[int, int]] = []
         """Where the directive comments of the part under way are."""
@@ -129,7 +130,7 @@ class _Reader:
             sections.get("UP"),
             sections.get("DOWN"),
             tuple(
-                Problem(message, *line_column(self.text, offset))
+                Problem(message, *self.place(offset))
                 for offset, message in self.problems
             ),
         )
@@ -201,7 +202,7 @@ class _Reader:
                     f"`{word[0]}` is no directive; write `key=value` without blanks",
                 )
                 continue
-            line, column = line_column(self.text, word.start())
+            line, column = self.place(word.start())
             found.append(Directive(pair[1], pair[2], line, column))
         if not _WORD.search(self.text, start, end):
             self.problem(start, "a directive names a key, as in `transaction=off`")
@@ -211,6 +212,6 @@ class _Reader:
         return Section(
             self.text[part.start : part.end],
             part.start,
-            line_column(self.text, part.marker_at)[0],
+            self.place(part.marker_at)[0],
             (*shared, *part.directives),
         )

@@ -64,7 +64,7 @@ _JUMP: Final = re.compile(
             r";",
             r"--[^\n\r]*+",
             rf"'(?<=[eE]')(?<![{IDENT}][eE]'){ESCAPED_REST}(?:'|\Z)",
-            r"'[^']*+(?:'|\Z)",
+            r"'[^']*+(?:''[^']*+)*+(?:'|\Z)",
             r'"[^"]*+(?:"|\Z)',
             r"/\*",
             rf"\$(?<![{IDENT}]\$){DOLLAR_TAG}",
@@ -85,7 +85,7 @@ _SPECIAL: Final = re.compile(
     rf"(?:--|/\*|(?<={_BETWEEN})(?:FUNCTION|PROCEDURE|RULE)(?![{IDENT}]))",
     re.IGNORECASE,
 )
-_HOLDS_MORE: Final = re.compile(r"stdin|stdout|atomic|\brule\b", re.IGNORECASE)
+_HOLDS_MORE: Final = ("atomic", "rule", "stdin", "stdout")
 
 
 def split(text: str) -> list[Statement]:
@@ -125,15 +125,19 @@ class _Scanner:
         self.on_comment = on_comment
         self.statements: list[Statement] = []
         self.stopped_at = len(text)
+        self.comments: list[tuple[int, int]] = []
+        """Those since `begin`."""
+        self.nesting: Nesting | None = None
+        """Of the statement under way, once a comment of interest made it follow."""
+        self.followed = 0
         self.begin_at(1 if not start and text.startswith("\ufeff") else start)
 
     def begin_at(self, begin: int) -> None:
         """Forget the statement that ended before *begin*."""
         self.begin = begin
-        self.comments: list[tuple[int, int]] = []
-        self.nesting = Nesting()
-        self.followed = begin
-        """How far `nesting` has followed; only comments of interest make it."""
+        if self.comments:
+            self.comments = []
+        self.nesting = None
 
     def run(self) -> int:
         text, search, position, first = self.text, _JUMP.search, self.begin, ""
@@ -160,6 +164,30 @@ class _Scanner:
         self.add(self.stopped_at, self.stopped_at)
         return self.stopped_at
 
+    def semicolon(self, at: int) -> int:
+        text = self.text
+        start = self.first_token()
+        special = text[start] in "cC" and _SPECIAL.match(text, start)
+        if special and _may_hold_more(text[start:at]):
+            return self.token_by_token(start, at)
+        piece = text[start:at].rstrip(BLANKS)
+        end = start + len(piece)
+        if self.comments and self.comments[-1][1] == end:
+            self.add(at, at + 1)
+            return at + 1
+        if piece:
+            self.statements.append(Statement(piece, start, end, at + 1))
+        self.begin_at(at + 1)
+        return at + 1
+
+    def first_token(self) -> int:
+        start = _blank_end(self.text, self.begin)
+        for opens, closes in self.comments:
+            if opens != start:
+                break
+            start = _blank_end(self.text, closes)
+        return start
+
     def add(self, end: int, stop: int, data: tuple[int, int] | None = None) -> None:
         """Keep the statement that ends before *end*, unless there is none."""
         text, comments = self.text, self.comments
@@ -173,21 +201,6 @@ class _Scanner:
         if start < end:
             self.statements.append(Statement(text[start:end], start, end, stop, data))
         self.begin_at(stop)
-
-    def semicolon(self, at: int) -> int:
-        special = _SPECIAL.match(self.text, self.first_token())
-        if special and _HOLDS_MORE.search(self.text, special.start(), at):
-            return self.token_by_token(special.start(), at)
-        self.add(at, at + 1)
-        return at + 1
-
-    def first_token(self) -> int:
-        start = _blank_end(self.text, self.begin)
-        for opens, closes in self.comments:
-            if opens != start:
-                break
-            start = _blank_end(self.text, closes)
-        return start
 
     def token_by_token(self, start: int, seen: int) -> int:
         """Follow the statement from *start*; comments before *seen* were shown."""
@@ -218,6 +231,8 @@ class _Scanner:
 
     def line_comment(self, at: int, end: int) -> int:
         if self.shows(at, end):
+            if self.nesting is None:
+                self.nesting, self.followed = Nesting(), self.begin
             for token in lex(self.text, self.followed):
                 if token.start >= at:
                     break
@@ -265,6 +280,11 @@ class _Scanner:
         )
         self.begin_at(end)
         return end
+
+
+def _may_hold_more(head: str) -> bool:
+    head = head.lower()  # four times faster than a pattern that ignores case
+    return any(word in head for word in _HOLDS_MORE)
 
 
 def _blank_end(text: str, position: int) -> int:
