@@ -28,17 +28,22 @@ LONGEST = 400
 STATEMENT = re.compile(
     r"^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|"
     r"TRUNCATE|COPY|LOCK TABLE|SET|RESET|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|DISCARD)"
-    r"(?:\s+[\w{\"'*(]|;|$)",
+    r"(?:\s+[\w{\"'*(]|;)",
     re.MULTILINE,
 )
 SPEAKS_SQL = ("_database", "_layouts")
 # It recognises statements by their words, and sends none.
 KNOWS_WORDS = "_sql"
 
-OURS = re.compile(r"ASYNCMIGRATE_[A-Z_]*|DATABASE_URL|[A-Z]+_COLOR")
+OURS = re.compile(r"ASYNCMIGRATE_[A-Z_]*|DATABASE_URL")
 LIBPQ = re.compile(r"PG[A-Z]{4,}")
-# Our own are settings; libpq's complete an address.
-REGISTRIES = {"_settings.py": OURS, "_database/address.py": LIBPQ}
+TERMINAL = re.compile(r"[A-Z]+_COLOR|COLUMNS|TERM")
+# Our own are settings; libpq's complete an address; a terminal's are conventions.
+REGISTRIES = {
+    "_settings.py": OURS,
+    "_database/address.py": LIBPQ,
+    "_cli/terminal.py": TERMINAL,
+}
 
 
 def literals(path: Path) -> Iterator[tuple[int, str]]:
