@@ -28,7 +28,8 @@ LONGEST = 400
 STATEMENT = re.compile(
     r"^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|"
     r"TRUNCATE|COPY|LOCK TABLE|SET|RESET|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|DISCARD)"
-    r"(?:\s+[\w{\"'*(]|;)",
+    r"(?:\s+[\w{\"'*(]|;)"
+    r"|\A(?:BEGIN|COMMIT|ROLLBACK)\Z",
     re.MULTILINE,
 )
 SPEAKS_SQL = ("_database", "_layouts")
