@@ -1,0 +1,51 @@
+"""`baseline`: marks versions as applied on a database that has them already."""
+
+from typing import Annotated
+
+import typer
+
+from asyncmigrate._cli.command import Call, Command
+from asyncmigrate._cli.completion import complete_version
+from asyncmigrate._cli.options import RECORD, DryRun
+from asyncmigrate._cli.scripts import list_of
+
+
+def baseline(
+    call: Call,
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="VERSION",
+            help="The newest version that the database has already.",
+            autocompletion=complete_version,
+        ),
+    ],
+    *,
+    dry_run: DryRun = False,
+) -> None:
+    """Mark everything up to a version as applied, without running it.
+
+    For a database that was there before asyncmigrate was.
+    """
+    from asyncmigrate import _api
+
+    call.confirm(f"mark everything up to {version} as applied")
+    report = call.run(
+        lambda emit: _api.run_baseline(
+            call.settings, version, dry_run=dry_run, emit=emit
+        )
+    )
+    output = call.output
+    if not output.quiet:
+        for line in list_of(report, up="mark as applied"):
+            output.say(line)
+    call.finish(report)
+
+
+COMMAND = Command(
+    name="baseline",
+    body=baseline,
+    settings=RECORD,
+    confirms=True,
+    examples=(("asyncmigrate baseline 0012", "The database is as after version 12."),),
+)

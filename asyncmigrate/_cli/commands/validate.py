@@ -1,0 +1,37 @@
+"""`validate`: files and history, without changing anything."""
+
+from asyncmigrate._cli.command import Call, Command
+from asyncmigrate._cli.options import READ
+from asyncmigrate.errors import ConflictsFound
+
+
+def validate(call: Call) -> None:
+    """Check files, and files against history; change nothing. Exit 4 on a finding.
+
+    Without a DSN the files alone are checked.
+    """
+    from asyncmigrate import _api
+
+    output = call.output
+    conflicts = call.run(lambda _: _api.run_validate(call.settings))
+    call.signals.ending()
+    alone = call.settings.dsn is None
+    if conflicts:
+        raise ConflictsFound(conflicts)
+    if not output.quiet:
+        what = "the files are valid" if alone else "files and history agree"
+        output.say(output.paint_out(what, "green"))
+        if alone:
+            output.tell("the files alone were checked, since there is no DSN")
+    output.write({"conflicts": []})
+
+
+COMMAND = Command(
+    name="validate",
+    body=validate,
+    settings=(*READ, "allow_out_of_order"),
+    examples=(
+        ("asyncmigrate validate", "Before a deploy."),
+        ("asyncmigrate validate -d migrations", "In CI, without a database."),
+    ),
+)

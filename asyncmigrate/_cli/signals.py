@@ -1,0 +1,104 @@
+"""SIGINT and SIGTERM: the first ends the run in an orderly way, the second at once.
+
+The handlers are Python's own, not the event loop's: those would wait for a loop that
+a Python migration blocks. They stand from the first moment, since the kernel sends a
+container's first process no signal that it has no handler for.
+"""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from asyncmigrate.errors import MigrationError, NeedsRepair
+
+T = TypeVar("T")
+_BASE: Final = 128
+"""What shells add to a signal's number."""
+
+
+class Interrupted(MigrationError):
+    """A signal ended the command; what was under way was rolled back."""
+
+    code = "interrupted"
+
+    def __init__(self, number: int, *, running: bool) -> None:
+        what = "; what was under way was rolled back" if running else ""
+        super().__init__(f"interrupted by {signal.Signals(number).name}{what}")
+        self.exit_status = _BASE + number  # type: ignore[misc]  # the class has none of its own
+
+
+class Interruption(BaseException):
+    """Leaves whatever the command was doing before or after its run."""
+
+
+class Signals:
+    """What arrived, and what is to be done when more arrives."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._cancel: Callable[[], object] | None = None
+        self._ending = False
+
+    def install(self) -> None:
+        """Handle both signals, unless whoever started us had them ignored."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _: object) -> None:
+        if self.received is not None:
+            os._exit(_BASE + number)
+        self.received = number
+        if self._ending:
+            return
+        if self._cancel is None:
+            raise Interruption
+        self._cancel()
+
+    def ending(self) -> None:
+        """From here on the command only says how it ended: one signal is let pass."""
+        self._ending = True
+
+    def error(self, *, running: bool = False) -> Interrupted:
+        """The signal that arrived, as an error."""
+        return Interrupted(self.received or signal.SIGINT, running=running)
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run *work* in an event loop until it is done, or until a signal.
+
+        Raises:
+            Interrupted: a signal cancelled it, and it has cleaned up after itself.
+        """
+        import anyio
+
+        return anyio.run(self._supervised, work, backend="asyncio")
+
+    async def _supervised(self, work: Callable[[], Awaitable[T]]) -> T:
+        import asyncio
+
+        import anyio
+
+        loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as scope:
+            self._cancel = lambda: loop.call_soon_threadsafe(scope.cancel)
+            try:
+                return await work()
+            except NeedsRepair:
+                raise
+            except Exception as error:
+                if self.received is None:
+                    raise
+                raise self._carrying(error) from error
+            finally:
+                self._cancel = None
+        raise self.error(running=True)
+
+    def _carrying(self, error: Exception) -> Interrupted:
+        """An error that only says that we were cancelled, with what it knows."""
+        interrupted = self.error(running=True)
+        if isinstance(error, MigrationError):
+            interrupted.results = error.results
+            interrupted.run_id = error.run_id
+            interrupted.warnings = error.warnings
+        return interrupted
