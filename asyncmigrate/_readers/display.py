@@ -12,8 +12,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Self, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 
 from asyncmigrate import events
@@ -38,6 +40,35 @@ _NOTED: Final = (
 """Shown while they hold, and gone with what they are about."""
 
 
+class _Redrawn(Live):
+    """Draws over what was drawn before, on a terminal that has been made narrower.
+
+    Such a terminal has wrapped our lines: they take up more rows than were written,
+    and those have to be wiped too.
+    """
+
+    def __init__(self, drawn: "Display", console: Console) -> None:
+        super().__init__(
+            drawn,
+            console=console,
+            transient=True,
+            refresh_per_second=_FRAMES,
+            vertical_overflow="crop",
+        )
+        self._drawn = drawn
+
+    def process_renderables(
+        self, renderables: list[ConsoleRenderable]
+    ) -> list[ConsoleRenderable]:
+        """Wipe the rows that wrapping added, then go on as usual."""
+        added = self._drawn.rows_added_by_wrapping()
+        rows = super().process_renderables(renderables)
+        if not added:
+            return rows
+        up = ((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)) * added
+        return [Control(ControlType.CARRIAGE_RETURN, *up), *rows]
+
+
 class Display(AbstractContextManager["Display"]):
     """Shows events on a terminal while it is entered."""
 
@@ -49,7 +80,12 @@ class Display(AbstractContextManager["Display"]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console or Console(
-            file=stream, highlight=False, markup=False, emoji=False
+            file=stream,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_terminal=True,  # whoever made us has looked
+            force_interactive=True,
         )
         self._clock = clock
         self._marks = marks_for(getattr(stream, "encoding", None))
@@ -61,13 +97,9 @@ class Display(AbstractContextManager["Display"]):
         self._current: events.MigrationStarted | None = None
         self._current_since = 0.0
         self._notes: dict[str, tuple[float, events.Event]] = {}
-        self._live = Live(
-            self,
-            console=self._console,
-            transient=True,
-            refresh_per_second=_FRAMES,
-            vertical_overflow="crop",
-        )
+        self._drawn: list[int] = []
+        """Cells of each line that stands drawn."""
+        self._live = _Redrawn(self, self._console)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -89,7 +121,14 @@ class Display(AbstractContextManager["Display"]):
         """The lines about what goes on, as they are now."""
         with self._lock:
             lines = self.lines(options.max_width - 1)
+            self._drawn = [line.cell_len for line in lines]
         yield Text("\n").join(lines)
+
+    def rows_added_by_wrapping(self) -> int:
+        """How many rows more than lines the last drawing takes up by now."""
+        room = max(self._console.width, 1)
+        with self._lock:
+            return sum(max(cells - 1, 0) // room for cells in self._drawn)
 
     # What stays.
 
