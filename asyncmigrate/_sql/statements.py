@@ -67,7 +67,7 @@ _JUMP: Final = re.compile(
             r"'[^']*+(?:''[^']*+)*+(?:'|\Z)",
             r'"[^"]*+(?:"|\Z)',
             r"/\*",
-            rf"\$(?<![{IDENT}]\$){DOLLAR_TAG}",
+            rf"\$(?<![{IDENT}]\$)(?:{DOLLAR_TAG})?+",
             r"\$(?<=[0-9]\$)",
             r"\\[^\n\r]*+",
         )
@@ -140,7 +140,8 @@ class _Scanner:
         self.nesting = None
 
     def run(self) -> int:
-        text, search, position, first = self.text, _JUMP.search, self.begin, ""
+        text, search, first = self.text, _JUMP.search, ""
+        position = self.pass_touching(1) if self.begin == 1 else self.begin
         while found := search(text, position):
             passed = position
             at, position = found.span()
@@ -172,7 +173,7 @@ class _Scanner:
             return self.token_by_token(start, at)
         piece = text[start:at].rstrip(BLANKS)
         end = start + len(piece)
-        if self.comments and self.comments[-1][1] == end:
+        if self.comments and self.comments[-1][1] >= end:
             self.add(at, at + 1)
             return at + 1
         if piece:
@@ -194,7 +195,8 @@ class _Scanner:
         start = self.first_token()
         while start < end and text[end - 1] in BLANKS:
             end -= 1
-        while start < end and comments and comments[-1][1] == end:
+        # Not ==: a line comment may itself end in blanks.
+        while start < end and comments and comments[-1][1] >= end:
             end = comments.pop()[0]
             while start < end and text[end - 1] in BLANKS:
                 end -= 1
@@ -252,19 +254,24 @@ class _Scanner:
         """Pass a dollar-quoted string, or what only looks like the start of one."""
         text = self.text
         if opened - at > 1:
-            return self.behind_dollar_string(dollar_end(text, at, opened))
-        # Behind a digit: part of an identifier, or a string behind a number.
+            return self.pass_touching(dollar_end(text, at, opened))
+        # A parameter, a stray character, part of an identifier that has digits in it,
+        # or a string that touches a number: tokens tell.
         while at > passed and _IDENT_CHARACTER.match(text, at - 1):
             at -= 1
-        for token in lex(text, at):
-            if token.kind is TokenKind.DOLLAR_STRING:
-                return self.behind_dollar_string(token.end)
-            if token.end >= opened:
-                return token.end
-        return opened  # pragma: no cover - the character itself is a token
+        end = at
+        while end < opened:
+            token = next(lex(text, end))
+            end = token.end
+            if token.kind is TokenKind.DOLLAR_STRING or token.kind is TokenKind.OTHER:
+                return self.pass_touching(end)
+        return end
 
-    def behind_dollar_string(self, position: int) -> int:
-        """Pass what touches its end: the look-behinds would take both for one word."""
+    def pass_touching(self, position: int) -> int:
+        """Pass what touches a string's end or the byte-order mark.
+
+        The look-behinds would take both for one word.
+        """
         while _IDENT_CHARACTER.match(self.text, position):
             token = next(lex(self.text, position))
             position = token.end

@@ -249,6 +249,9 @@ def tokens(text: str) -> Iterator[Token]:
                 break
 
 
-def _until_data(text: str, start: int, stop: int) -> Iterator[Token]:
-    """Lex the rest of the line on which COPY … FROM STDIN ends."""
-    yield from lex(text[:stop], start)
+def _until_data(text: str, start: int, stop: int) -> list[Token]:
+    """Lex the rest of the line on which COPY … FROM STDIN ends; data close nothing."""
+    try:
+        return list(lex(text[:stop], start))
+    except Unterminated:
+        return [Token(TokenKind.OTHER, start, stop)]
