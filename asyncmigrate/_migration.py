@@ -195,11 +195,25 @@ class Applied:
     statements_total: int
     origin: RowOrigin
     run_id: str
+    undecided: bool = False
+    """Whether its current statement may or may not have done its work."""
 
     @property
     def order(self) -> Order:
         """What versions are sorted by."""
         return order_of(self.version_key)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one namespace's history says stands; of a repeatable its newest row."""
+
+    rows: tuple[Applied, ...] = ()
+    """Versioned rows that stand, in the order of their versions."""
+    repeatables: tuple[Applied, ...] = ()
+    exists: bool = False
+    """Whether there are tracking tables at all."""
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

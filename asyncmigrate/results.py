@@ -138,6 +138,16 @@ class Status:
         return not self.problems and all(m.status in fine for m in self.migrations)
 
 
+class RepairAction(StrEnum):
+    """What `repair` is to settle."""
+
+    RESUME = "resume"
+    MARK_APPLIED = "mark-applied"
+    MARK_PENDING = "mark-pending"
+    ACCEPT_CHECKSUMS = "accept-checksums"
+    RENUMBER = "renumber"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One line of the audit trail: a migration's row, or an event."""

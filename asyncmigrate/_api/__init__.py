@@ -1,0 +1,51 @@
+"""What a program calls, and what the command calls: settings in, a result out."""
+
+from asyncmigrate._api.calls import (
+    Options,
+    baseline,
+    history,
+    migrate,
+    redo,
+    repair,
+    rollback,
+    status,
+    validate,
+    wait_until_current,
+)
+from asyncmigrate._api.operations import (
+    create_migration,
+    read_history,
+    read_script,
+    read_status,
+    run_baseline,
+    run_migrate,
+    run_redo,
+    run_repair,
+    run_rollback,
+    run_validate,
+    run_wait,
+)
+
+__all__ = [
+    "Options",
+    "baseline",
+    "create_migration",
+    "history",
+    "migrate",
+    "read_history",
+    "read_script",
+    "read_status",
+    "redo",
+    "repair",
+    "rollback",
+    "run_baseline",
+    "run_migrate",
+    "run_redo",
+    "run_repair",
+    "run_rollback",
+    "run_validate",
+    "run_wait",
+    "status",
+    "validate",
+    "wait_until_current",
+]

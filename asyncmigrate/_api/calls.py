@@ -1,0 +1,235 @@
+"""What a program calls: ``await migrate(dsn)`` and its siblings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from asyncmigrate._api import operations
+from asyncmigrate._settings import Connect, Settings, from_arguments
+from asyncmigrate.errors import Conflict
+from asyncmigrate.events import Emit
+from asyncmigrate.results import (
+    HistoryEntry,
+    MigrationReport,
+    RepairAction,
+    Status,
+)
+
+Directory = str | Path | Sequence[str | Path]
+
+
+class Options(TypedDict, total=False):
+    """The settings that every call takes by keyword; see `Settings` for each."""
+
+    connect: Connect
+    format: str
+    namespace: str
+    tracking_schema: str
+    lock_wait: float | str
+    lease_ttl: float | str
+    lock_timeout: float | str
+    lock_retries: int
+    block_limit: float | str | None
+    statement_timeout: float | str
+    concurrent_timeout: float | str
+    cleanup_grace: float | str
+    wait_for_database: float | str
+    store_scripts: str
+    readers: Sequence[str]
+    role: str
+    allow_out_of_order: bool
+    allow_pooler: bool
+    single_transaction: bool
+    release: str
+
+
+async def migrate(  # noqa: PLR0913 - the contract's arguments
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    target: str | None = None,
+    dry_run: bool = False,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Apply every pending migration of *directory*, oldest first.
+
+    Promises:
+        At most one run applies migrations to a namespace of a database at a time. A
+        migration is applied and recorded, or neither. With nothing pending: one
+        connection, one round trip, no lock, no write.
+
+    Waits:
+        Up to ``lock_wait`` seconds (300) for another run, with growing pauses. A
+        waiter holds no snapshot, so it blocks no index build.
+
+    Cancellation:
+        Safe at any moment. The statement is cancelled, its transaction rolled back,
+        the lock released, within ``cleanup_grace`` seconds (5); else the connection is
+        cut and the server does the same. What had committed stays and is recorded.
+        The results are lost with the call: ask `status`.
+
+    Args:
+        dsn: URL of the database; what it leaves out comes from ``PG*`` variables.
+            Null with ``connect=``.
+        directory: a path, ``package:myapp/migrations``, or a sequence of them.
+        target: the version to stop at; null is the newest.
+        dry_run: only plan; the report has each migration with its SQL.
+        on_event: called with every `asyncmigrate.events.Event`, in this loop.
+        options: any setting, by its name; see `Settings`.
+
+    Raises:
+        MigrationError: see `asyncmigrate.errors` for the whole tree.
+
+    Source:
+        _engine/README.md I1 to I9; PostgreSQL manual 13.3.5, Advisory Locks.
+    """
+    settings = _settings(dsn, directory, options)
+    return await operations.run_migrate(
+        settings, target=target, dry_run=dry_run, emit=on_event
+    )
+
+
+async def rollback(  # noqa: PLR0913 - the contract's arguments
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    steps: int | None = None,
+    target: str | None = None,
+    last_run: bool = False,
+    dry_run: bool = False,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Undo the newest *steps* (1), everything newer than *target*, or the last run.
+
+    Promises:
+        Each DOWN comes from its file, else from the database, and the result says
+        which. Without a DOWN for each of them nothing is touched.
+
+    Cancellation:
+        As `migrate`.
+
+    Raises:
+        NotReversible: one of them has no DOWN, or was there before (`baseline`).
+        MigrationError: see `asyncmigrate.errors` for the whole tree.
+    """
+    settings = _settings(dsn, directory, options)
+    return await operations.run_rollback(
+        settings,
+        steps=steps,
+        target=target,
+        last_run=last_run,
+        dry_run=dry_run,
+        emit=on_event,
+    )
+
+
+async def redo(
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Undo the newest migration and apply it again, in one run."""
+    settings = _settings(dsn, directory, options)
+    return await operations.run_redo(settings, emit=on_event)
+
+
+async def status(
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    **options: Unpack[Options],
+) -> Status:
+    """What is applied, pending, missing or modified, and who holds the lock.
+
+    Nothing is written and no lock is taken; SELECT on the tracking tables is enough.
+
+    Raises:
+        DatabaseUnusable: it cannot be reached, or the history not be read.
+    """
+    return await operations.read_status(_settings(dsn, directory, options))
+
+
+async def wait_until_current(
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    timeout: float = 300.0,  # noqa: ASYNC109 - it ends with an error of its own
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> Status:
+    """Return when somebody has applied everything; applies nothing itself.
+
+    Raises:
+        CheckFailed: it was not current after *timeout* seconds.
+        ConflictsFound: files and history disagree: it never will be.
+        NeedsRepair: a migration stands half done.
+        PrivilegeMissing: the rights to look were missing all the time.
+    """
+    settings = _settings(dsn, directory, options)
+    return await operations.run_wait(settings, timeout=timeout, emit=on_event)
+
+
+async def history(
+    dsn: str | None = None, **options: Unpack[Options]
+) -> tuple[HistoryEntry, ...]:
+    """The audit trail, oldest first: migrations, roll-backs, repairs, take-overs."""
+    return await operations.read_history(_settings(dsn, "migrations", options))
+
+
+async def validate(
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    **options: Unpack[Options],
+) -> tuple[Conflict, ...]:
+    """Every conflict of files and history; without *dsn*, of the files alone."""
+    return await operations.run_validate(_settings(dsn, directory, options))
+
+
+async def baseline(
+    version: str,
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Mark everything up to *version* as applied, on a database that has it already.
+
+    Raises:
+        UnknownVersion: there is no such version.
+    """
+    settings = _settings(dsn, directory, options)
+    return await operations.run_baseline(settings, version, emit=on_event)
+
+
+async def repair(
+    action: RepairAction,
+    versions: Sequence[str] = (),
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    dry_run: bool = False,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Settle a half-done migration or an accepted edit; runs none of them.
+
+    Raises:
+        UnknownVersion: there is no such version.
+        InvalidUsage: there is nothing of that kind to settle.
+    """
+    settings = _settings(dsn, directory, options)
+    return await operations.run_repair(
+        settings, action, versions, dry_run=dry_run, emit=on_event
+    )
+
+
+def _settings(dsn: str | None, directory: Directory, options: Options) -> Settings:
+    many = [directory] if isinstance(directory, (str, Path)) else directory
+    given: dict[str, object] = {"directory": tuple(map(str, many)), **options}
+    if dsn is not None:
+        given["dsn"] = str(dsn)
+    return from_arguments(given)

@@ -1,0 +1,228 @@
+"""Settings in, the rooms wired, a result out: what the command calls."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from asyncmigrate._database.address import read_address
+from asyncmigrate._engine import reading
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.jobs import Baseline, Job, Migrate, Repair, Rollback
+from asyncmigrate._engine.prepare import diffs_of
+from asyncmigrate._engine.relay import Relay
+from asyncmigrate._engine.run import plan_job, run_job
+from asyncmigrate._engine.scope import in_child_task, require_asyncio
+from asyncmigrate._layouts import read_directory
+from asyncmigrate._layouts.layout import Source
+from asyncmigrate._layouts.naming import new_files, next_version
+from asyncmigrate._plan import MigrateWish, RollbackWish, problems_as_conflicts
+from asyncmigrate._settings import Settings
+from asyncmigrate.errors import Conflict, InvalidUsage
+from asyncmigrate.events import Emit, Warned
+from asyncmigrate.results import (
+    HistoryEntry,
+    MigrationReport,
+    MigrationResult,
+    Outcome,
+    RepairAction,
+    Status,
+)
+
+T = TypeVar("T")
+
+
+async def _in_run(
+    settings: Settings, emit: Emit | None, work: Callable[[Run], Awaitable[T]]
+) -> T:
+    """Run *work* as a child task, with an address, an identity and a relay."""
+    require_asyncio()
+
+    async def child() -> T:
+        if settings.connect is None:
+            address = read_address(settings.dsn, os.environ)
+        else:
+            address = read_address("postgresql://unused", {})
+        relay = Relay([emit] if emit else [])
+        run = Run(settings=settings, address=address, emit=relay)
+        for warning in address.warnings:
+            run.warnings.append(warning)
+            run.emit(Warned(message=warning))
+        return await work(run)
+
+    return await in_child_task(child)
+
+
+def _source(settings: Settings) -> Source:
+    return read_directory(settings.directory, format=settings.format)
+
+
+async def _do(
+    job: Job, settings: Settings, emit: Emit | None, *, dry_run: bool
+) -> MigrationReport:
+    async def work(run: Run) -> MigrationReport:
+        if not dry_run:
+            return await run_job(job, run)
+        ready = await plan_job(job, run)
+        results = tuple(
+            MigrationResult(
+                version=step.version,
+                name=step.name,
+                direction=step.direction,
+                status=Outcome.SKIPPED,
+                sql=None if step.part.python else step.part.text,
+                file=step.part.file,
+                source=getattr(step, "source", "file"),
+            )
+            for step in ready.plan.steps
+        )
+        details: dict[str, object] = {}
+        if ready.plan.writes:
+            details["found"] = [write.found for write in ready.plan.writes]
+            details["writes"] = [write.detail for write in ready.plan.writes]
+            details["diffs"] = diffs_of(ready)
+        return MigrationReport(
+            results=results,
+            warnings=tuple(run.warnings),
+            dry_run=True,
+            details=details,
+        )
+
+    return await _in_run(settings, emit, work)
+
+
+async def run_migrate(
+    settings: Settings,
+    *,
+    target: str | None = None,
+    dry_run: bool = False,
+    emit: Emit | None = None,
+) -> MigrationReport:
+    """Apply what is pending; see `migrate`."""
+    wish = MigrateWish(target=target, allow_out_of_order=settings.allow_out_of_order)
+    job = Migrate(_source(settings), wish)
+    return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def run_rollback(  # noqa: PLR0913 - the command's options
+    settings: Settings,
+    *,
+    steps: int | None = None,
+    target: str | None = None,
+    last_run: bool = False,
+    dry_run: bool = False,
+    emit: Emit | None = None,
+) -> MigrationReport:
+    """Undo what was applied; see `rollback`."""
+    if (steps is not None) + (target is not None) + last_run > 1:
+        message = "give one of steps, target and the last run"
+        raise InvalidUsage(message)
+    if steps is not None and steps < 1:
+        message = f"{steps} is no number of migrations to roll back"
+        raise InvalidUsage(message, hint="give a number from 1 on")
+    wish = RollbackWish(steps=steps, target=target, last_run=last_run)
+    job = Rollback(_source(settings), wish)
+    return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def run_redo(
+    settings: Settings, *, dry_run: bool = False, emit: Emit | None = None
+) -> MigrationReport:
+    """Undo the newest migration and apply it again."""
+    job = Rollback(_source(settings), RollbackWish(redo=True))
+    return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def run_baseline(
+    settings: Settings,
+    version: str,
+    *,
+    dry_run: bool = False,
+    emit: Emit | None = None,
+) -> MigrationReport:
+    """Mark everything up to *version* as there already; see `baseline`."""
+    job = Baseline(_source(settings), version)
+    return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def run_repair(  # noqa: PLR0913 - the command's options
+    settings: Settings,
+    action: RepairAction,
+    versions: Sequence[str] = (),
+    *,
+    renames: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+    emit: Emit | None = None,
+) -> MigrationReport:
+    """Settle what a person must decide; see `repair`."""
+    job = Repair(_source(settings), action, tuple(versions), renames or {})
+    return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def read_status(settings: Settings) -> Status:
+    """How the database stands; see `status`."""
+    source = _source(settings)
+    return await _in_run(settings, None, lambda run: reading.read_status(source, run))
+
+
+async def run_wait(
+    settings: Settings,
+    *,
+    timeout: float,
+    emit: Emit | None = None,  # noqa: ASYNC109 - the contract's name
+) -> Status:
+    """Wait until the database is current; see `wait_until_current`."""
+    source = _source(settings)
+    return await _in_run(
+        settings, emit, lambda run: reading.wait_until_current(source, run, timeout)
+    )
+
+
+async def read_history(settings: Settings) -> tuple[HistoryEntry, ...]:
+    """The audit trail, oldest first."""
+    return await _in_run(settings, None, reading.read_trail)
+
+
+async def read_script(settings: Settings, version: str) -> str:
+    """The texts that the database keeps of *version*."""
+    return await _in_run(
+        settings, None, lambda run: reading.read_stored_script(run, version)
+    )
+
+
+async def run_validate(settings: Settings) -> tuple[Conflict, ...]:
+    """Every conflict of files and history; without a DSN, of the files alone."""
+    source = _source(settings)
+    if settings.dsn is None and settings.connect is None:
+        return tuple(problems_as_conflicts(reading.problems_of(source)))
+    return await _in_run(
+        settings, None, lambda run: reading.find_conflicts(source, run)
+    )
+
+
+def create_migration(
+    settings: Settings, name: str, *, python: bool = False, pair: bool = False
+) -> tuple[str, ...]:
+    """Write a new migration with the next version; the paths of its files.
+
+    Raises:
+        InvalidUsage: no name can be made of *name*, or the directory is no folder of
+            this disk; a file of that name is there already.
+    """
+    directory = settings.directory[0]
+    if directory.startswith("package:"):
+        message = f"nothing can be written to {directory}"
+        raise InvalidUsage(message, hint="give a path with `--directory`")
+    path = Path(directory)
+    existing = []
+    if path.exists():
+        files = _source(settings).files
+        existing = [file.label for file in files if file.version]
+    version = next_version(existing, datetime.now(tz=UTC))
+    texts = new_files(version, name, python=python, pair=pair)
+    path.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        with (path / file).open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    return tuple(str(path / file) for file in texts)

@@ -1,0 +1,82 @@
+"""Other sessions: who blocks whom, and what a backend is doing.
+
+Asked by the keeper on a connection of its own, whose search path is pg_catalog.
+"""
+
+from typing import Final
+
+from asyncmigrate._database.session import Session
+from asyncmigrate._migration import Blocker
+
+BLOCKERS: Final = """
+SELECT a.pid, a.usename, a.application_name,
+       extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start,
+         a.state_change))::pg_catalog.text,
+       a.query
+FROM unnest(pg_catalog.pg_blocking_pids({pid})) AS b (pid)
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
+WHERE a.pid IS NOT NULL
+"""
+
+BLOCKED: Final = """
+SELECT w.pid, a.usename, a.application_name, NULL, a.query,
+       w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, '')
+FROM (SELECT DISTINCT ON (pid) pid, mode, relation FROM pg_catalog.pg_locks
+      WHERE NOT granted AND pid <> {pid} ORDER BY pid) AS w
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.pid
+WHERE {pid} = ANY (pg_catalog.pg_blocking_pids(w.pid))
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
+  AND coalesce(a.application_name, '') NOT LIKE 'asyncmigrate%'
+"""
+"""Who waits for the session's locks. Autovacuum gives way by itself; runs of ours wait
+because they mean to."""
+
+
+async def read_blockers(session: Session, pid: int) -> tuple[Blocker, ...]:
+    """Who stands in the way of backend *pid*. One round trip."""
+    return await _seen(session, BLOCKERS.replace("{pid}", str(pid)))
+
+
+async def read_blocked(session: Session, pid: int) -> tuple[Blocker, ...]:
+    """Whom backend *pid* holds up. One round trip."""
+    return await _seen(session, BLOCKED.replace("{pid}", str(pid)))
+
+
+async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:
+    return tuple(
+        Blocker(
+            pid=int(row[0] or 0),
+            user=row[1],
+            application=row[2] or None,
+            seconds=float(row[3]) if row[3] else None,
+            query=row[4],
+            lock=row[5] if len(row) > 5 else None,  # noqa: PLR2004 - only BLOCKED has it
+        )
+        for row in await session.ask(sql)
+    )
+
+
+CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend({pid})"
+TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend({pid})"
+SESSION_STATE: Final = """
+SELECT state, state_change::pg_catalog.text, wait_event_type, wait_event
+FROM pg_catalog.pg_stat_activity WHERE pid = {pid}
+"""
+
+
+async def cancel_backend(session: Session, pid: int) -> bool:
+    """Cancel what backend *pid* runs. One round trip."""
+    return (await session.ask(CANCEL.replace("{pid}", str(pid))))[0][0] == "t"
+
+
+async def terminate_backend(session: Session, pid: int) -> bool:
+    """End backend *pid*. One round trip."""
+    return (await session.ask(TERMINATE.replace("{pid}", str(pid))))[0][0] == "t"
+
+
+async def read_state(
+    session: Session, pid: int
+) -> tuple[str | None, str | None, str | None] | None:
+    """State, when it changed, and what is waited for; null when it is gone."""
+    rows = await session.ask(SESSION_STATE.replace("{pid}", str(pid)))
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None

@@ -1,0 +1,93 @@
+"""Opening a connection: one try, and what became of it."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from asyncmigrate._database.address import Address
+from asyncmigrate._database.failures import describe
+from asyncmigrate._database.session import Names, Session
+from asyncmigrate._settings import Connect
+from asyncmigrate.errors import (
+    DatabaseUnreachable,
+    DatabaseUnusable,
+    InvalidSetting,
+    PrivilegeMissing,
+)
+
+
+class NotYet(DatabaseUnreachable):
+    """The database does not answer yet, or takes nobody more; it may later."""
+
+
+_REFUSALS: Mapping[str, tuple[type[DatabaseUnusable], str]] = {
+    "28P01": (DatabaseUnusable, "check user and password"),
+    "28000": (DatabaseUnusable, "check user, host and pg_hba.conf"),
+    "3D000": (DatabaseUnusable, "create the database first: `CREATE DATABASE …`"),
+    "42501": (PrivilegeMissing, "grant CONNECT on the database to this role"),
+    "08P01": (DatabaseUnusable, "a pooler refused the connection; use a direct URL"),
+}
+
+
+async def open_session(
+    address: Address, names: Names, connect: Connect | None, application: str
+) -> Session:
+    """Connect once.
+
+    Raises:
+        NotYet: nobody answered, or there was no slot; asking again may help.
+        DatabaseUnusable: it answered, and asking again will not help.
+        InvalidSetting: the DSN asks for something that does not exist.
+    """
+    where = "the database of `connect=`" if connect else address.shown
+    try:
+        if connect is not None:
+            return Session(await connect(), names)
+        return Session(await _dial(address, application), names)
+    except asyncpg.PostgresError as error:
+        raise _refused(error, where, address) from error
+    except (asyncpg.InterfaceError, ssl.SSLCertVerificationError) as error:
+        raise InvalidSetting(
+            f"cannot connect to {where}: {address.scrubbed(describe(error))}",
+            hint="check the DSN and the PG* variables",
+        ) from error
+    except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
+        raise NotYet(
+            f"cannot connect to {where}: {address.scrubbed(describe(error))}",
+            hint="check host and port, or wait for it with `wait_for_database`",
+        ) from error
+    except ValueError as error:
+        # Raised while the DSN is read; its text may repeat a piece of it.
+        raise InvalidSetting(
+            "the DSN cannot be read", hint="percent-encode user and password"
+        ) from error
+
+
+async def _dial(address: Address, application: str) -> "asyncpg.Connection[Any]":
+    settings = {"application_name": application, **address.server_settings}
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        address.dsn,
+        timeout=address.timeout,
+        statement_cache_size=0,
+        server_settings=settings,
+    )
+    return connection
+
+
+def _refused(
+    error: asyncpg.PostgresError, where: str, address: Address
+) -> DatabaseUnusable:
+    sqlstate = error.sqlstate or ""
+    message = f"cannot connect to {where}: {address.scrubbed(describe(error))}"
+    if sqlstate[:2] == "57" or sqlstate in {"53300", "08006", "08001", "08003"}:
+        return NotYet(
+            message,
+            sqlstate=sqlstate,
+            hint="raise `max_connections`, or end idle sessions"
+            if sqlstate == "53300"
+            else "wait for it with `wait_for_database`",
+        )
+    kind, hint = _REFUSALS.get(sqlstate, (DatabaseUnusable, None))
+    return kind(message, sqlstate=sqlstate, hint=hint)

@@ -1,0 +1,79 @@
+"""The driver's exceptions, made into two that the engine knows.
+
+A lost connection is told by the connection itself, never by an exception's type:
+asyncpg raises `InternalClientError` for some (measured).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+
+@dataclass(slots=True)
+class StatementFailed(Exception):  # noqa: N818 - errors read as facts
+    """The server refused a statement; the connection lives."""
+
+    message: str
+    sqlstate: str
+    detail: str | None = None
+    hint: str | None = None
+    where: str | None = None
+    """CONTEXT: the call stack inside the server."""
+    position: int | None = None
+    """0-based offset, in characters, into the text that was sent."""
+    constraint: str | None = None
+    table: str | None = None
+    schema: str | None = None
+    internal: bool = False
+    """Whether the position lies in a query that the server itself generated."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SessionLost(Exception):
+    """The connection is gone; what was under way may or may not have committed."""
+
+
+def describe(error: BaseException) -> str:
+    """One line about *error* that names no secret."""
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())
+
+
+def statement_failed(error: asyncpg.PostgresError) -> StatementFailed:
+    """The server's report as our own value."""
+    fields = error.as_dict()
+    position = fields.get("position")
+    return StatementFailed(
+        message=fields.get("message") or describe(error),
+        sqlstate=fields.get("sqlstate") or "XX000",
+        detail=fields.get("detail"),
+        hint=fields.get("hint"),
+        where=fields.get("context"),
+        position=int(position) - 1 if position else None,
+        constraint=fields.get("constraint_name"),
+        table=fields.get("table_name"),
+        schema=fields.get("schema_name"),
+        internal=bool(fields.get("internal_query")),
+    )
+
+
+@contextmanager
+def translated(connection: "asyncpg.Connection[Any]") -> Iterator[None]:
+    """Raise `SessionLost` or `StatementFailed` in place of the driver's exceptions."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if connection.is_closed():
+            raise SessionLost(describe(error)) from error
+        if isinstance(error, asyncpg.PostgresError):
+            raise statement_failed(error) from error
+        raise
+    except asyncpg.InternalClientError as error:
+        if connection.is_closed():
+            raise SessionLost(describe(error)) from error
+        raise

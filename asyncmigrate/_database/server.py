@@ -1,0 +1,91 @@
+"""What server is this, and is the session fit to migrate it?"""
+
+from dataclasses import dataclass
+from typing import Final, LiteralString
+
+from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database.session import SEARCH_PATH, Session
+
+SOUND: Final[LiteralString] = """
+SELECT pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_setting('transaction_read_only'),
+       pg_catalog.pg_backend_pid(),
+       session_user,
+       current_user,
+       pg_catalog.current_database(),
+       pg_catalog.current_setting('session_replication_role')
+"""
+
+TIMELINE: Final[LiteralString] = """
+SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()),
+       pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)
+"""
+"""The control file still shows the old timeline right after a promotion (measured)."""
+
+OUR_SETTINGS: Final = {
+    "statement_timeout": "0",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "row_security": "on",
+    "client_connection_check_interval": "1s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""What a role may carry is cleared, and the server is told to notice a dead client.
+Set over pg_settings, since older servers and poolers refuse unknown names."""
+
+
+def settings_sql() -> str:
+    """One SELECT that sets `OUR_SETTINGS` as far as this server knows them."""
+    pairs = ", ".join(f"('{name}', '{value}')" for name, value in OUR_SETTINGS.items())
+    return (
+        "SELECT pg_catalog.set_config(wanted.name, wanted.value, false)"
+        f" FROM (VALUES {pairs}) AS wanted (name, value)"
+        " JOIN pg_catalog.pg_settings AS known"
+        " ON known.name OPERATOR(pg_catalog.=) wanted.name"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What the session is connected to."""
+
+    standby: bool
+    read_only: bool
+    backend_pid: int
+    session_user: str
+    current_user: str
+    database: str
+    replica_role: bool
+    """Whether triggers and foreign keys are off for this session."""
+
+
+async def settle(session: Session) -> None:
+    """Put our settings and search path in place. One round trip."""
+    await session.execute(f"{settings_sql()};{SEARCH_PATH}")
+
+
+async def read_server(session: Session) -> Server:
+    """What the session is connected to. One round trip."""
+    row = (await session.ask(SOUND))[0]
+    return Server(
+        standby=row[0] == "t",
+        read_only=row[1] == "on",
+        backend_pid=int(row[2] or 0),
+        session_user=row[3] or "",
+        current_user=row[4] or "",
+        database=row[5] or "",
+        replica_role=row[6] == "replica",
+    )
+
+
+async def read_timeline(session: Session) -> tuple[str, str] | None:
+    """System identifier and WAL timeline; null where the server does not tell."""
+    try:
+        row = (await session.ask(TIMELINE))[0]
+    except StatementFailed:
+        return None
+    return row[0] or "", row[1] or ""

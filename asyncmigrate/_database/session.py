@@ -1,0 +1,204 @@
+"""One connection straight to the primary: each method is one round trip.
+
+Nothing here sleeps, retries or decides. Reads go through ``COPY (…) TO STDOUT``, which
+is one trip where ``fetch`` is two, and needs no type introspection, which is eight
+(measured). Names in the engine's SQL are qualified, or resolved under the search path
+of `SETTLE`.
+"""
+
+import hashlib
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+import asyncpg
+
+from asyncmigrate._database.failures import SessionLost, describe, translated
+from asyncmigrate._sql.quoting import quote_ident, quote_literal
+
+Row = list[str | None]
+
+SEARCH_PATH: Final[LiteralString] = "SET search_path = pg_catalog, pg_temp"
+"""What the engine's own statements are resolved with: a temporary table comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The tracking schema and the namespace, as the engine's SQL writes them."""
+
+    tracking_schema: str
+    namespace_text: str
+
+    @property
+    def schema(self) -> str:
+        """The quoted tracking schema."""
+        return quote_ident(self.tracking_schema)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace as a literal."""
+        return quote_literal(self.namespace_text)
+
+    def key_of(self, namespace: str) -> int:
+        """The advisory key: a signed 64-bit integer."""
+        parts = ("asyncmigrate", self.tracking_schema, namespace)
+        data = b"".join(part.encode() + b"\0" for part in parts)
+        digest = hashlib.sha256(data).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+    @property
+    def key(self) -> str:
+        """The advisory key of this namespace; its type is bigint, whatever its size."""
+        return f"({self.key_of(self.namespace_text)})::pg_catalog.int8"
+
+    @property
+    def schema_key(self) -> str:
+        """The key under which the tracking schema itself is made and upgraded."""
+        return f"({self.key_of('')})::pg_catalog.int8"
+
+    @property
+    def key_halves(self) -> tuple[int, int]:
+        """``classid`` and ``objid`` of the key as pg_locks shows it."""
+        unsigned = self.key_of(self.namespace_text) & 0xFFFF_FFFF_FFFF_FFFF
+        return unsigned >> 32, unsigned & 0xFFFF_FFFF
+
+
+class Session:
+    """A connection and the names that its statements need."""
+
+    def __init__(self, connection: "asyncpg.Connection[Any]", names: Names) -> None:
+        self.connection = connection
+        self.names = names
+        self.waiting_for_reply: int | None = None
+        """The number of the request that the server has not answered yet."""
+        self._requests = 0
+
+    @property
+    def pid(self) -> int:
+        """The backend's process id, as the protocol's key data told it."""
+        pid: int = self.connection.get_server_pid()
+        return pid
+
+    @property
+    def server_version(self) -> int:
+        """The server's major version."""
+        return int(self.connection.get_server_version().major)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self.connection.is_closed()
+
+    def fill(self, sql: str) -> str:
+        """*sql* with ``{schema}``, ``{namespace}`` and ``{key}`` filled in."""
+        names = self.names
+        return (
+            sql.replace("{schema}", names.schema)
+            .replace("{namespace}", names.namespace)
+            .replace("{key}", names.key)
+        )
+
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        self._requests += 1
+        self.waiting_for_reply = self._requests
+        try:
+            with translated(self.connection):
+                yield
+        finally:
+            self.waiting_for_reply = None
+
+    async def execute(self, sql: str) -> str:
+        """Send *sql*, one statement or several, as one simple query."""
+        with self._request():
+            status: str = await self.connection.execute(sql)
+            return status
+
+    async def ask(self, query: str) -> list[Row]:
+        """The rows of one query, as text. Null is None."""
+        chunks: list[bytes] = []
+
+        async def sink(data: bytes) -> None:
+            chunks.append(data)
+
+        with self._request():
+            await self.connection.copy_from_query(query, output=sink)
+        return parse_copy(b"".join(chunks))
+
+    async def copy_in(self, statement: str, data: bytes) -> None:
+        """Run ``COPY … FROM stdin`` and feed it *data*."""
+
+        async def source() -> Any:  # noqa: ANN401 - asyncpg takes any async iterable
+            for start in range(0, len(data), 1 << 20):
+                yield data[start : start + (1 << 20)]
+
+        with self._request():
+            # The public copy_to_table builds a statement of its own; the author's,
+            # with its options, must run as it is.
+            await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def listen(self, told: Callable[[str, str, str | None], None]) -> None:
+        """Call *told* with severity, message and SQLSTATE of each server message."""
+
+        def listener(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's union
+            severity = getattr(message, "severity_en", None) or message.severity
+            told(str(severity), str(message.message), message.sqlstate)
+
+        self.connection.add_log_listener(listener)
+
+    def cut(self) -> None:
+        """Close the socket at once, from this thread or another; never blocks."""
+        transport = getattr(self.connection, "_transport", None)
+        sock = transport.get_extra_info("socket") if transport else None
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+    def terminate(self) -> None:
+        """Drop the connection, from its own loop; no effect on a closed one."""
+        self.connection.terminate()
+
+    async def close(self) -> None:
+        """Say goodbye; bounded by the caller."""
+        await self.connection.close()
+
+
+def parse_copy(data: bytes) -> list[Row]:
+    """Rows of the text format (PostgreSQL manual, COPY, "Text Format")."""
+    if not data:
+        return []
+    lines = data.decode("utf-8").split("\n")
+    lines.pop()
+    return [[_field(cell) for cell in line.split("\t")] for line in lines]
+
+
+_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def _field(cell: str) -> str | None:
+    if "\\" not in cell:
+        return cell
+    if cell == "\\N":
+        return None
+    head, *rest = cell.split("\\")
+    out = [head]
+    literal = False
+    for piece in rest:
+        if literal:
+            out.append(piece)
+            literal = False
+        elif piece:
+            out.append(_ESCAPES.get(piece[0], piece[0]) + piece[1:])
+        else:
+            out.append("\\")
+            literal = True
+    return "".join(out)
+
+
+def lost(error: BaseException) -> SessionLost:
+    """A `SessionLost` for an error met elsewhere."""
+    return SessionLost(describe(error))

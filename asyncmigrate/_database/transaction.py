@@ -1,0 +1,127 @@
+"""The text of one migration's transaction: what stands before and after the script.
+
+One simple query carries resets, BEGIN, limits, script, proof, history row and COMMIT:
+0.06 ms more than a bare loop; over ten round trips twice as long (measured).
+
+A false verdict makes ``lock_timeout`` an invalid value: error 22023 with our own words,
+which needs no plpgsql. The key is held a second time at transaction level, so that it
+can be proved at the end that the script did not release the session's: unlock must
+succeed, and nobody can slip in between.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database.server import settings_sql
+from asyncmigrate._database.session import SEARCH_PATH, Session
+from asyncmigrate._sql.quoting import quote_ident
+
+RESETS: Final = (
+    "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;CLOSE ALL;UNLISTEN *;"
+    "DEALLOCATE ALL;DISCARD TEMP;DISCARD SEQUENCES;"
+)
+"""Everything that a script can leave behind and the server can undo, but for advisory
+locks, which the proof looks after. ``DISCARD ALL`` would give our lock away."""
+
+_LOST: Final = "asyncmigrate: the lock was lost"
+_ENDED: Final = "asyncmigrate: the script ended its transaction"
+_RELEASED: Final = "asyncmigrate: the script released the lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one transaction may take, in seconds; 0 is for ever."""
+
+    lock_timeout: float
+    statement_timeout: float
+    role: str | None
+
+
+def _ms(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000)) if seconds else 0}ms"
+
+
+def resets() -> str:
+    """The session put back as it was, with our settings."""
+    return f"{RESETS}{settings_sql()};"
+
+
+def begin(session: Session, limits: Limits, modes: str = "") -> str:
+    """BEGIN, the key at transaction level, the limits, and our transaction noted."""
+    return f"BEGIN {modes};{limits_sql(session, limits)}"
+
+
+def limits_sql(session: Session, limits: Limits) -> str:
+    """What `begin` does in the transaction that it has begun."""
+    key = session.names.key
+    role = f"SET LOCAL ROLE {quote_ident(limits.role)};" if limits.role else ""
+    return (
+        "SELECT pg_catalog.set_config('lock_timeout', CASE WHEN"
+        f" pg_catalog.pg_try_advisory_xact_lock({key}) THEN '{_ms(limits.lock_timeout)}'"
+        f" ELSE '{_LOST}' END, true),"
+        f" pg_catalog.set_config('statement_timeout',"
+        f" '{_ms(limits.statement_timeout)}', true),"
+        " pg_catalog.set_config('asyncmigrate.transaction',"
+        f" pg_catalog.pg_current_xact_id()::pg_catalog.text, true);{role}"
+    )
+
+
+def session_limits(limits: Limits) -> str:
+    """The limits for a statement outside a transaction."""
+    return (
+        f"SELECT pg_catalog.set_config('lock_timeout', '{_ms(limits.lock_timeout)}',"
+        " false), pg_catalog.set_config('statement_timeout',"
+        f" '{_ms(limits.statement_timeout)}', false)"
+    )
+
+
+def prove(session: Session, *, xid: str | None = None) -> str:
+    """Constraints checked, the session ours again, transaction and lock proved ours.
+
+    *xid*, where the client kept it, stands in for the setting that a script's RESET
+    ALL has cleared.
+    """
+    key = session.names.key
+    noted = f"'{xid}'" if xid else "current_setting('asyncmigrate.transaction', true)"
+    return (
+        "\n;SET CONSTRAINTS ALL IMMEDIATE;RESET SESSION AUTHORIZATION;RESET ROLE;"
+        "SET LOCAL search_path = pg_catalog, pg_temp;"
+        "SELECT set_config('asyncmigrate.verdict', CASE WHEN"
+        f" {noted} IS DISTINCT FROM"
+        f" pg_current_xact_id_if_assigned()::text THEN '{_ENDED}'"
+        f" WHEN NOT pg_advisory_unlock({key}) THEN '{_RELEASED}' ELSE 'ok' END, true),"
+        " pg_advisory_unlock_all();"
+        "SELECT set_config('lock_timeout', CASE WHEN NOT"
+        f" pg_try_advisory_lock({key}) THEN '{_LOST}'"
+        " WHEN current_setting('asyncmigrate.verdict') = 'ok' THEN '5s'"
+        " ELSE current_setting('asyncmigrate.verdict') END, true);"
+    )
+
+
+CURRENT_XID: Final = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text"
+
+
+async def current_xid(session: Session) -> str:
+    """The id of the open transaction. One round trip."""
+    return (await session.ask(CURRENT_XID))[0][0] or ""
+
+
+async def roll_back(session: Session) -> None:
+    """End whatever transaction is open, without a word where there is none."""
+    await session.execute(f"ROLLBACK;{resets()}{SEARCH_PATH}")
+
+
+def escaped(failure: StatementFailed) -> bool:
+    """Whether the proof found that the script ended its transaction."""
+    return failure.sqlstate == "22023" and _ENDED in failure.message
+
+
+def released(failure: StatementFailed) -> bool:
+    """Whether the proof found that the script released the lock."""
+    return failure.sqlstate == "22023" and _RELEASED in failure.message
+
+
+def lock_lost(failure: StatementFailed) -> bool:
+    """Whether the key was not ours any more when the transaction began."""
+    return failure.sqlstate == "22023" and _LOST in failure.message

@@ -1,0 +1,80 @@
+"""What one run knows of itself, handed from step to step."""
+
+import getpass
+import os
+import socket
+import uuid
+from dataclasses import dataclass, field
+
+from asyncmigrate._database.address import Address
+from asyncmigrate._database.history import Mark
+from asyncmigrate._database.session import Names
+from asyncmigrate._plan import Step
+from asyncmigrate._settings import Settings
+from asyncmigrate.events import Emit
+from asyncmigrate.results import MigrationResult
+
+
+def who_am_i(release: str | None) -> str:
+    """Host, process and application, for those who wait."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    application = f", release {release}" if release else ""
+    return f"{user}@{socket.gethostname()}, process {os.getpid()}{application}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run: its identity, its readers, and what stands so far."""
+
+    settings: Settings
+    address: Address
+    emit: Emit
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    fencing_token: int = 0
+    results: list[MigrationResult] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    current: str | None = None
+    """The version under way; null between migrations."""
+    number: int = 0
+    total: int = 0
+    timeline: tuple[str, str] | None = None
+    in_doubt: Step | None = None
+    """The migration that may or may not have committed when the connection is lost."""
+    written: list[str] = field(default_factory=list)
+    """What was written to the history without running anything."""
+
+    @property
+    def names(self) -> Names:
+        """Schema and namespace as SQL writes them."""
+        return Names(self.settings.tracking_schema, self.settings.namespace)
+
+    @property
+    def locked_by(self) -> str:
+        """Who this is, for those who wait."""
+        return who_am_i(self.settings.release)
+
+    @property
+    def application(self) -> str:
+        """``application_name`` of the session, by which runs of ours know each other."""
+        return f"asyncmigrate {self.run_id[:8]}"
+
+    @property
+    def mark(self) -> Mark:
+        """Whose row it is."""
+        return Mark(
+            run_id=self.run_id,
+            fencing_token=self.fencing_token,
+            release=self.settings.release,
+        )
+
+    def standing(self) -> str:
+        """How many migrations of this run stand, in words."""
+        count = sum(r.status in {"applied", "rolled_back"} for r in self.results)
+        if not count:
+            return "no migration of this run stands"
+        return f"{count} migration{'s' if count != 1 else ''} of this run stand" + (
+            "s" if count == 1 else ""
+        )

@@ -1,0 +1,230 @@
+"""What a run is for: each job says what it must know, and decides.
+
+A job keeps what it was resolved to: a roll-back that begins again on a new session
+undoes what it was asked to undo, not the next newest as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from asyncmigrate._layouts.directives import read_stored_down
+from asyncmigrate._layouts.layout import Source
+from asyncmigrate._migration import (
+    Applied,
+    Definition,
+    History,
+    MigrationFile,
+    Part,
+    Problem,
+    Unreadable,
+)
+from asyncmigrate._plan import (
+    Definitions,
+    MigrateWish,
+    Plan,
+    RollbackWish,
+    choose_rollback,
+    decide_baseline,
+    decide_migrate,
+    decide_repair,
+    decide_rollback,
+    needed,
+)
+from asyncmigrate.errors import Conflict, ConflictsFound
+from asyncmigrate.results import RepairAction
+
+Stored = Mapping[str, str]
+"""Texts of the database, by checksum."""
+
+
+class Job(Protocol):
+    """What a run is for."""
+
+    source: Source
+
+    def wants(self, history: History) -> set[str]:
+        """Checksums of the stored texts that it must see."""
+
+    def decide(self, history: History, stored: Stored) -> Plan:
+        """What is to be done."""
+
+
+def read_definitions(
+    source: Source, history: History, also: Sequence[MigrationFile] = ()
+) -> tuple[dict[str, Definition], list[Problem]]:
+    """Parse the files whose bytes the history does not hold, and *also* these."""
+    definitions: dict[str, Definition] = {}
+    problems = list(source.problems)
+    files = {file.key: file for file in (*needed(source.files, history), *also)}
+    for key, file in files.items():
+        try:
+            definitions[key] = file.define()
+        except Unreadable as error:
+            problems += error.problems
+    return definitions, problems
+
+
+@dataclass(slots=True)
+class Migrate:
+    """Bring the database up to a version, or to the newest."""
+
+    source: Source
+    wish: MigrateWish
+
+    def wants(self, history: History) -> set[str]:  # noqa: ARG002 - of the protocol
+        """Nothing but the files."""
+        return set()
+
+    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+        """What is pending."""
+        definitions, problems = read_definitions(self.source, history)
+        return decide_migrate(
+            self.source.files, problems, history, definitions, self.wish
+        )
+
+
+@dataclass(slots=True)
+class Rollback:
+    """Undo what was chosen when the run first looked."""
+
+    source: Source
+    wish: RollbackWish
+    chosen: tuple[Applied, ...] | None = None
+    _redone: set[str] = field(default_factory=set)
+
+    def _standing(self, history: History) -> tuple[Applied, ...]:
+        if self.chosen is None:
+            self.chosen = choose_rollback(self.source.files, history, self.wish)
+        ids = {row.id: row for row in history.rows}
+        return tuple(ids[row.id] for row in self.chosen if row.id in ids)
+
+    def wants(self, history: History) -> set[str]:
+        """The stored DOWNs of what is to be undone, repeatables included."""
+        rows = (*self._standing(history), *history.repeatables)
+        return {row.down_checksum for row in rows if row.down_checksum}
+
+    def decide(self, history: History, stored: Stored) -> Plan:
+        """How to undo them.
+
+        Raises:
+            ConflictsFound: something newer was applied since the run first looked.
+        """
+        chosen = self._standing(history)
+        keys = {row.version_key for row in (*chosen, *history.repeatables)}
+        again = set()
+        if self.wish.redo and self.chosen is not None:
+            again = {row.version_key for row in self.chosen}
+        wanted = [file for file in self.source.files if file.key in keys | again]
+        definitions, problems = read_definitions(self.source, history, wanted)
+        touched = {f.file for f in wanted}
+        parts: dict[str, Part] = {
+            row.down_checksum: read_stored_down(stored[row.down_checksum], row.file)
+            for row in (*chosen, *history.repeatables)
+            if row.down_checksum and row.down_checksum in stored
+        }
+        del touched
+        if chosen and not self.wish.last_run:
+            self._require_newest(history, chosen)
+        plan = decide_rollback(
+            self.source.files,
+            problems,
+            history,
+            definitions,
+            parts,
+            chosen,
+            redo=self.wish.redo,
+        )
+        if plan.is_empty and not plan.conflicts and self.wish.redo:
+            return self._redo_what_is_left(history, definitions)
+        return plan
+
+    def _redo_what_is_left(self, history: History, definitions: Definitions) -> Plan:
+        """After a lost connection: undone already, but not applied again."""
+        standing = {row.version_key for row in history.rows}
+        gone = [row for row in self.chosen or () if row.version_key not in standing]
+        keys = {row.version_key for row in gone}
+        files = [file for file in self.source.files if file.key in keys]
+        if not files:
+            return Plan()
+        plan = decide_migrate(
+            self.source.files,
+            (),
+            history,
+            definitions,
+            MigrateWish(target=files[-1].label, allow_out_of_order=True),
+        )
+        return plan
+
+    def _require_newest(self, history: History, chosen: tuple[Applied, ...]) -> None:
+        ids = {row.id for row in self.chosen or ()}
+        lowest = min(row.order for row in chosen)
+        newer = [
+            row for row in history.rows if row.order > lowest and row.id not in ids
+        ]
+        if newer:
+            raise ConflictsFound(
+                [
+                    Conflict(
+                        kind="late",
+                        version=row.version,
+                        message=f"migration {row.version} was applied by another run"
+                        " while this roll-back waited",
+                        hint="look again with `asyncmigrate status`",
+                    )
+                    for row in newer
+                ]
+            )
+
+
+@dataclass(slots=True)
+class Baseline:
+    """Mark everything up to a version as there already."""
+
+    source: Source
+    target: str
+
+    def wants(self, history: History) -> set[str]:  # noqa: ARG002 - of the protocol
+        """Nothing but the files."""
+        return set()
+
+    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+        """What is to be marked."""
+        definitions, problems = read_definitions(self.source, history)
+        return decide_baseline(
+            self.source.files, problems, history, definitions, self.target
+        )
+
+
+@dataclass(slots=True)
+class Repair:
+    """Settle a half-done migration, an accepted edit, a rename."""
+
+    source: Source
+    action: RepairAction
+    versions: tuple[str, ...] = ()
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    def wants(self, history: History) -> set[str]:
+        """The stored texts of what stands, so that an edit shows its diff."""
+        if self.action is not RepairAction.ACCEPT_CHECKSUMS:
+            return set()
+        digests = {file.file_sha256 for file in self.source.files}
+        return {
+            row.checksum
+            for row in history.rows
+            if row.checksum and row.file_sha256 not in digests
+        }
+
+    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - shown by the caller
+        """What is to be written."""
+        definitions, problems = read_definitions(self.source, history)
+        return decide_repair(
+            self.source.files,
+            problems,
+            history,
+            definitions,
+            self.action,
+            self.versions,
+            self.renames,
+        )

@@ -1,0 +1,70 @@
+"""The look: what the history says, with every way of not seeing it told apart.
+
+Missing rights, a missing table and row security are never taken for an empty history.
+"""
+
+from asyncmigrate._database import history, tables
+from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database.history import Looked
+from asyncmigrate._database.session import Session
+from asyncmigrate._migration import History
+from asyncmigrate.errors import (
+    DatabaseUnusable,
+    PrivilegeMissing,
+    TrackingLayoutTooNew,
+    TrackingSchemaUnsafe,
+)
+
+
+async def look(session: Session) -> Looked:
+    """Read the history; one round trip when all is well.
+
+    Raises:
+        PrivilegeMissing: this role may not read the tracking tables.
+        TrackingSchemaUnsafe: row security hides rows, or a table is missing.
+        TrackingLayoutTooNew: a newer release laid the tables out.
+    """
+    schema = session.names.schema
+    try:
+        seen = await history.look(session)
+    except StatementFailed as failure:
+        if failure.sqlstate == "42501":
+            raise PrivilegeMissing(
+                f"this role may not read the history: {failure.message};"
+                " nothing was changed",
+                sqlstate=failure.sqlstate,
+                hint=f"`GRANT USAGE ON SCHEMA {schema} TO …` and"
+                f" `GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO …`,"
+                " or list the role in `readers`",
+            ) from failure
+        if failure.sqlstate not in {"42P01", "3F000", "42703"}:
+            raise DatabaseUnusable(
+                f"the history cannot be read: {failure.message}",
+                sqlstate=failure.sqlstate,
+            ) from failure
+        present = await tables.existing_tables(session)
+        if present:
+            absent = ", ".join(sorted(set(tables.TABLES) - present)) or "a column"
+            raise TrackingSchemaUnsafe(
+                f"the tracking schema {schema} is incomplete: {absent} is missing;"
+                " nothing was changed",
+                hint="restore it from a backup, or use another `tracking_schema`",
+            ) from failure
+        return Looked(History(), 0, 0, row_security=False)
+    if seen.row_security:
+        message = (
+            f"row security hides rows of {schema}.schema_migrations from this role;"
+            " nothing was changed"
+        )
+        raise TrackingSchemaUnsafe(
+            message,
+            hint=f"`ALTER TABLE {schema}.schema_migrations DISABLE ROW LEVEL SECURITY`",
+        )
+    if seen.layout == 0:
+        message = f"the tracking schema {schema} has lost its `meta` row"
+        raise TrackingSchemaUnsafe(message, hint="restore it from a backup")
+    if seen.min_reader > tables.LAYOUT:
+        raise TrackingLayoutTooNew(
+            schema=schema, layout=seen.layout, min_reader=seen.min_reader
+        )
+    return seen

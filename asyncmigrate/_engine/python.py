@@ -1,0 +1,83 @@
+"""Python migrations: loaded from their file to be applied, never from the database."""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+from typing import Any
+
+from asyncmigrate._database.failures import SessionLost
+from asyncmigrate._database.session import Session
+from asyncmigrate._engine import failure as failures
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.scripts import Ready
+from asyncmigrate._engine.watch import Verdict
+from asyncmigrate._plan import Step
+from asyncmigrate.errors import MigrationError, MigrationFailed
+
+
+class Raised(Exception):
+    """A migration's own code raised something."""
+
+    def __init__(self, error: Exception, path: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.path = path
+
+
+def _load(text: str, path: str, name: str) -> ModuleType:
+    # The text that was hashed is what runs, whatever the file holds by now.
+    spec = importlib.util.spec_from_loader(name, loader=None, origin=path)
+    assert spec is not None  # noqa: S101 - a name and no loader always make a spec
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = path
+    sys.modules[name] = module  # dataclasses in the file look themselves up
+    exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - the author's own migration
+    return module
+
+
+async def call(step: Step, session: Session) -> None:
+    """Run ``up`` or ``down`` with the session's own asyncpg connection.
+
+    Raises:
+        Raised: the migration's code raised.
+        SessionLost: the connection is gone.
+    """
+    path = step.file.path if step.file else step.part.file
+    name = f"_asyncmigrate_migration_{id(step)}"
+    try:
+        module = _load(step.part.text, path, name)
+        work: Callable[[Any], Awaitable[None]] = getattr(module, step.direction)
+        await work(session.connection)
+    except Exception as error:
+        if session.is_closed:
+            raise SessionLost(str(error)) from error
+        raise Raised(error, path) from error
+    finally:
+        sys.modules.pop(name, None)
+
+
+def failed(
+    step: Step, ready: Ready, raised: Raised, run: Run, verdict: Verdict | None
+) -> MigrationError:
+    """The error that the caller of the run sees."""
+    if verdict is not None:
+        return failures.block_limit_reached(step, ready, verdict, None)
+    error = raised.error
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == raised.path]
+    sqlstate = getattr(error, "sqlstate", None)
+    state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
+    final = MigrationFailed(
+        f"{type(error).__name__}: {error}{state}; migration {step.version} failed:"
+        f" {failures.ROLLED_BACK}; {run.standing()}",
+        version=step.version,
+        file=ready.part.file,
+        line=lines[-1] if lines else None,
+        sqlstate=sqlstate,
+        detail=getattr(error, "detail", None),
+        hint=getattr(error, "hint", None),
+    )
+    final.__cause__ = error
+    return final

@@ -1,0 +1,274 @@
+"""Reading only: status, history, stored scripts, and waiting until all is done."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import anyio
+
+from asyncmigrate._database import history as history_sql
+from asyncmigrate._database import lock, server
+from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database.session import Session
+from asyncmigrate._engine.backoff import pauses
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.jobs import read_definitions
+from asyncmigrate._engine.looking import look
+from asyncmigrate._engine.opening import open_run_session
+from asyncmigrate._engine.prepare import with_diffs
+from asyncmigrate._layouts.layout import Source
+from asyncmigrate._migration import (
+    Applied,
+    History,
+    Holder,
+    MigrationFile,
+    Problem,
+    State,
+    order_of,
+)
+from asyncmigrate._plan import compare, conflicts_of, problems_as_conflicts, warnings_of
+from asyncmigrate.errors import (
+    CheckFailed,
+    Conflict,
+    ConflictsFound,
+    DatabaseUnusable,
+    InvalidUsage,
+    NeedsRepair,
+    PrivilegeMissing,
+)
+from asyncmigrate.results import HistoryEntry, MigrationStatus, Standing, Status
+
+Times = dict[int, tuple[datetime | None, int | None]]
+
+
+async def read_status(source: Source, run: Run) -> Status:
+    """How the database stands against *source*; nothing is written.
+
+    Raises:
+        DatabaseUnusable: it cannot be reached, or the history not be read.
+    """
+    async with open_run_session(run, run.settings.wait_for_database) as session:
+        return await status_on(session, source, run)
+
+
+async def status_on(session: Session, source: Source, run: Run) -> Status:
+    """The same on a session that is open already."""
+    seen = await look(session)
+    times: Times = {}
+    if seen.history.exists:
+        await server.settle(session)
+        times = dict(await history_sql.read_times(session))
+    found = await lock.read_holder(session, row=seen.history.exists)
+    holder = found[0] if found else None
+    return make_status(
+        source,
+        seen.history,
+        times,
+        holder,
+        namespace=run.settings.namespace,
+        allow_out_of_order=run.settings.allow_out_of_order,
+    )
+
+
+def make_status(  # noqa: PLR0913 - everything that a status is made of
+    source: Source,
+    history: History,
+    times: Times,
+    holder: Holder | None,
+    *,
+    namespace: str,
+    allow_out_of_order: bool,
+) -> Status:
+    """Put files, history and lock side by side."""
+    definitions, problems = read_definitions(source, history)
+    found = compare(source.files, history, definitions)
+    conflicts = problems_as_conflicts(problems)
+    conflicts += conflicts_of(found, allow_out_of_order=allow_out_of_order)
+    edited = {row.version_key for _, row in found.edited}
+    missing = {row.version_key for row in found.missing}
+    missing |= {row.version_key for row, _ in found.renamed}
+    ahead = {row.version_key for row in found.ahead}
+    rows = {row.version_key: row for row in (*history.rows, *history.repeatables)}
+    changed = {file.key for file in found.repeatables}
+
+    def standing(row: Applied) -> Standing:
+        if row.state is not State.APPLIED:
+            running = row.state is State.RUNNING and holder is not None
+            return Standing.RUNNING if running else Standing.FAILED
+        if row.version_key in edited:
+            return Standing.MODIFIED
+        if row.version_key in missing:
+            return Standing.MISSING
+        if row.version_key in ahead:
+            return Standing.AHEAD
+        return Standing.PENDING if row.version_key in changed else Standing.APPLIED
+
+    def of_row(row: Applied) -> MigrationStatus:
+        at, took = times.get(row.id, (None, None))
+        return MigrationStatus(
+            version=row.version,
+            name=row.name,
+            status=standing(row),
+            applied_at=at,
+            execution_time_ms=took,
+            file=row.file,
+            repeatable=row in history.repeatables,
+        )
+
+    def of_file(file: MigrationFile) -> MigrationStatus:
+        under_way = holder is not None and holder.current_version == file.label
+        return MigrationStatus(
+            version=file.label,
+            name=file.name,
+            status=Standing.RUNNING if under_way else Standing.PENDING,
+            file=file.file,
+            repeatable=file.version is None,
+        )
+
+    versioned = [(row.order, of_row(row)) for row in history.rows]
+    versioned += [
+        (order_of(file.key), of_file(file))
+        for file in source.files
+        if file.version and file.key not in rows
+    ]
+    versioned.sort(key=lambda pair: pair[0])
+    repeatables = [of_row(row) for row in history.repeatables]
+    repeatables += [
+        of_file(file)
+        for file in source.files
+        if not file.version and file.key not in rows
+    ]
+    half = [
+        f"migration {row.version} stands half done; see `asyncmigrate repair`"
+        for row in history.rows
+        if row.state is State.FAILED
+    ]
+    return Status(
+        namespace=namespace,
+        migrations=(*(status for _, status in versioned), *repeatables),
+        lock=holder,
+        warnings=(*source.warnings, *warnings_of(found)),
+        problems=(*map(str, conflicts), *half),
+    )
+
+
+def problems_of(source: Source) -> list[Problem]:
+    """Everything that is wrong with the files alone; each is parsed."""
+    _, problems = read_definitions(source, History(), source.files)
+    return problems
+
+
+async def find_conflicts(source: Source, run: Run) -> tuple[Conflict, ...]:
+    """Everything on which files and history disagree; nothing is written."""
+    async with open_run_session(run, run.settings.wait_for_database) as session:
+        seen = await look(session)
+        definitions, problems = read_definitions(source, seen.history, source.files)
+        found = compare(source.files, seen.history, definitions)
+        conflicts = problems_as_conflicts(problems)
+        conflicts += conflicts_of(
+            found, allow_out_of_order=run.settings.allow_out_of_order
+        )
+        return tuple(await with_diffs(conflicts, source, session, seen.history))
+
+
+async def read_trail(run: Run) -> tuple[HistoryEntry, ...]:
+    """The audit trail, oldest first."""
+    async with open_run_session(run, run.settings.wait_for_database) as session:
+        seen = await look(session)
+        if not seen.history.exists:
+            return ()
+        await server.settle(session)
+        rows = await history_sql.read_trail(session)
+    return tuple(
+        HistoryEntry(
+            at=datetime.fromisoformat(row[0] or "").replace(tzinfo=UTC),
+            what=row[1] or "",
+            version=row[2],
+            name=row[3],
+            actor=row[4],
+            run_id=row[5],
+            release=row[6],
+            execution_time_ms=int(row[7]) if row[7] is not None else None,
+            detail=row[8],
+        )
+        for row in rows
+    )
+
+
+async def read_stored_script(run: Run, version: str) -> str:
+    """The texts that the database keeps of *version*, UP and DOWN.
+
+    Raises:
+        InvalidUsage: there is no such version, or nothing is stored of it.
+    """
+    async with open_run_session(run, run.settings.wait_for_database) as session:
+        seen = await look(session)
+        rows: Sequence[Applied] = (*seen.history.rows, *seen.history.repeatables)
+        row = next((r for r in rows if version in {r.version, r.version_key}), None)
+        if row is None:
+            message = f"there is no version {version} in the history"
+            raise InvalidUsage(message, hint="`asyncmigrate history` lists what is")
+        wanted = {sum_ for sum_ in (row.checksum, row.down_checksum) if sum_}
+        stored = await history_sql.read_scripts(session, wanted) if wanted else {}
+    up, down = stored.get(row.checksum or ""), stored.get(row.down_checksum or "")
+    if up is None and down is None:
+        message = f"no text of {row.version} is stored"
+        raise InvalidUsage(
+            message, hint="texts of Python migrations and marks never are"
+        )
+    parts = [f"-- UP\n{up}"] if up is not None else []
+    parts += [f"-- DOWN\n{down}"] if down is not None else []
+    return "\n\n".join(parts)
+
+
+async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
+    """Return when nothing is pending; needs SELECT alone.
+
+    Raises:
+        ConflictsFound: it can never become current, since files and history disagree.
+        NeedsRepair: a migration stands failed.
+        CheckFailed: it was not current after *limit* seconds.
+        PrivilegeMissing: the rights were missing all the time.
+    """
+    began = time.monotonic()
+    missing: DatabaseUnusable | None = None
+    pending = 0
+    for pause in pauses(0.1, 2.0):
+        try:
+            async with open_run_session(run, 0) as session:
+                while True:
+                    status = await status_on(session, source, run)
+                    missing = None
+                    _require_possible(status)
+                    if status.healthy:
+                        return status
+                    pending = status.pending
+                    if time.monotonic() - began + pause > limit:
+                        break
+                    await anyio.sleep(min(1.0, pause * 2))
+        except (PrivilegeMissing, StatementFailed) as error:
+            missing = error if isinstance(error, PrivilegeMissing) else missing
+        except DatabaseUnusable as error:
+            missing = error
+        if time.monotonic() - began + pause > limit:
+            break
+        await anyio.sleep(pause)
+    if missing is not None:
+        raise missing
+    message = f"{pending} migrations are still pending after {limit:g} s"
+    raise CheckFailed(message, hint="look at the job that is to apply them")
+
+
+def _require_possible(status: Status) -> None:
+    for migration in status.migrations:
+        if migration.status is Standing.FAILED:
+            message = f"migration {migration.version} stands half done"
+            raise NeedsRepair(
+                message,
+                version=migration.version,
+                hint="settle it with `asyncmigrate repair`",
+            )
+    if status.problems:
+        raise ConflictsFound(
+            [Conflict(kind="conflict", message=text) for text in status.problems]
+        )

@@ -1,0 +1,145 @@
+"""The scripts of a plan, read before anything runs: what is refused is refused now."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from asyncmigrate._database.transaction import Limits
+from asyncmigrate._migration import Part
+from asyncmigrate._plan import Step
+from asyncmigrate._settings import Settings
+from asyncmigrate._sql.kinds import StatementKind
+from asyncmigrate._sql.script import Script, read_script
+from asyncmigrate._sql.statements import Statement
+from asyncmigrate.errors import Conflict
+
+_NO_LIMIT: Final = re.compile(
+    r"SET\s+(?:(?:LOCAL|SESSION)\s+)?lock_timeout\s*(?:=|\s+TO\s+)\s*"
+    r"(?:'\s*0\s*\w*\s*'|0|DEFAULT)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A step's script as it will run, with the limits that hold for it."""
+
+    part: Part
+    script: Script | None
+    """Null for Python."""
+    body: str
+    limits: Limits
+    block_limit: float
+    concurrent_timeout: float
+
+    @property
+    def transaction(self) -> bool:
+        """Whether it runs in one transaction."""
+        if self.script is None:
+            return self.part.options.transaction is not False
+        return self.script.transaction
+
+
+def make_ready(step: Step, settings: Settings) -> tuple[Ready, list[Conflict]]:
+    """Read a step's script, and say what in it is refused."""
+    part = step.part
+    options = part.options
+    script = None
+    body = ""
+    conflicts: list[Conflict] = []
+    if not part.python:
+        script = read_script(part.text, transaction=options.transaction)
+        body = _keep_lock_timeout(script)
+        conflicts = [
+            Conflict(
+                kind="refused",
+                version=step.version,
+                file=part.file,
+                line=part.line + refusal.line - 1,
+                column=refusal.column,
+                message=refusal.message,
+                hint=refusal.hint,
+            )
+            for refusal in script.refusals
+        ]
+    ready = Ready(
+        part=part,
+        script=script,
+        body=body,
+        limits=Limits(
+            lock_timeout=_first(options.lock_timeout, settings.lock_timeout),
+            statement_timeout=_first(
+                options.statement_timeout, settings.statement_timeout
+            ),
+            role=options.role or settings.role,
+        ),
+        block_limit=_first(options.block_limit, settings.block_limit),
+        concurrent_timeout=_first(
+            options.concurrent_timeout, settings.concurrent_timeout
+        ),
+    )
+    return ready, conflicts
+
+
+def _first(directive: float | None, setting: float) -> float:
+    return setting if directive is None else directive
+
+
+def is_unlimited(statement: Statement, kind: StatementKind) -> bool:
+    """Whether it takes the limit off lock waits, as every pg_dump file does."""
+    return (
+        kind.sets is not None
+        and kind.sets.name == "lock_timeout"
+        and _NO_LIMIT.fullmatch(statement.text) is not None
+    )
+
+
+def _keep_lock_timeout(script: Script) -> str:
+    """The body without ``SET lock_timeout = 0``; offsets stay as they are."""
+    body = script.body
+    for statement, kind in zip(script.statements, script.kinds, strict=True):
+        if is_unlimited(statement, kind):
+            blank = " " * (statement.end - statement.start)
+            body = body[: statement.start] + blank + body[statement.end :]
+    return body
+
+
+def single_transaction_conflicts(
+    steps: Sequence[Step], readies: Sequence[Ready]
+) -> list[Conflict]:
+    """Why these steps cannot share one transaction."""
+    conflicts = []
+    modes = {r.script.modes for r in readies if r.script is not None}
+    for step, ready in zip(steps, readies, strict=True):
+        if not ready.transaction:
+            conflicts.append(
+                Conflict(
+                    kind="refused",
+                    version=step.version,
+                    file=ready.part.file,
+                    line=ready.part.line,
+                    message="this migration cannot be in a transaction, and"
+                    " `--single-transaction` asks for one",
+                    hint="apply up to it first, or leave the option out",
+                )
+            )
+        elif len(modes) > 1 and ready.script is not None and ready.script.modes:
+            conflicts.append(
+                Conflict(
+                    kind="refused",
+                    version=step.version,
+                    file=ready.part.file,
+                    line=ready.part.line,
+                    message=f"this migration asks for {ready.script.modes}, and others"
+                    " of the single transaction do not",
+                    hint="apply it in a run of its own",
+                )
+            )
+    return conflicts
+
+
+def unlimited(seconds: float) -> bool:
+    """Whether a limit is switched off."""
+    return seconds == math.inf

@@ -1,0 +1,183 @@
+"""One step after the other: each applied, told, and counted."""
+
+from asyncmigrate._database.session import SEARCH_PATH, Session
+from asyncmigrate._engine.apply import Done, apply
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.piecewise import apply_piecewise
+from asyncmigrate._engine.prepare import Prepared
+from asyncmigrate._engine.scripts import Ready
+from asyncmigrate._engine.together import apply_together
+from asyncmigrate._engine.watch import Watch
+from asyncmigrate._migration import Direction, History, State
+from asyncmigrate._plan import Apply, Step, Undo
+from asyncmigrate.errors import MigrationError, MigrationFailed
+from asyncmigrate.events import (
+    MigrationApplied,
+    MigrationErred,
+    MigrationRolledBack,
+    MigrationStarted,
+    Warned,
+)
+from asyncmigrate.results import MigrationResult, Outcome
+
+
+class Renew(Exception):
+    """The session holds what no reset undoes: go on with a new one."""
+
+
+async def take_steps(ready: Prepared, session: Session, run: Run, watch: Watch) -> None:
+    """Apply every step of the plan.
+
+    Raises:
+        Renew: there is more to do, on a new session.
+        MigrationError: the first that failed; what was before it stands.
+    """
+    steps = list(zip(ready.plan.steps, ready.readies, strict=True))
+    if run.settings.single_transaction and steps:
+        await apply_together(steps, session, run, watch)
+        return
+    for at, (step, script) in enumerate(steps):
+        await take_step(step, script, session, run, watch)
+        more = at + 1 < len(steps) or bool(ready.plan.refresh)
+        if more and _leaves_traces(script):
+            raise Renew
+    await session.execute(SEARCH_PATH)
+
+
+def _leaves_traces(ready: Ready) -> bool:
+    return ready.script is None or ready.script.needs_new_session
+
+
+async def take_step(
+    step: Step, ready: Ready, session: Session, run: Run, watch: Watch
+) -> None:
+    """One migration, with its events and its result."""
+    begin_step(step, run)
+    piecewise = not ready.transaction or (isinstance(step, Apply) and step.row)
+    half = isinstance(step, Undo) and step.row.state is not State.APPLIED
+    run.in_doubt = step
+    try:
+        if piecewise or half:
+            done = await apply_piecewise(step, ready, session, run, watch)
+        else:
+            done = await apply(step, ready, session, run, watch)
+    except MigrationFailed as error:
+        run.in_doubt = None
+        if isinstance(step, Apply) and step.forgiving:
+            warning = f"{step.version} could not be applied again: {error.message}"
+            run.warnings.append(warning)
+            run.emit(Warned(message=warning))
+            return
+        fail_step(step, run, error)
+        raise
+    except MigrationError as error:
+        run.in_doubt = None
+        fail_step(step, run, error)
+        raise
+    run.in_doubt = None
+    finish_step(step, run, done)
+
+
+def begin_step(step: Step, run: Run) -> None:
+    """Say that a migration begins."""
+    run.number = len(run.results) + 1
+    run.current = step.version
+    run.emit(
+        MigrationStarted(
+            version=step.version,
+            title=step.name,
+            direction=step.direction,
+            number=run.number,
+            total=run.total,
+        )
+    )
+
+
+def finish_step(step: Step, run: Run, done: Done) -> None:
+    """Say that a migration stands, or stands no more."""
+    up = isinstance(step, Apply)
+    source = "file" if isinstance(step, Apply) else step.source
+    run.current = None
+    run.results.append(
+        MigrationResult(
+            version=step.version,
+            name=step.name,
+            direction=step.direction,
+            status=Outcome.APPLIED if up else Outcome.ROLLED_BACK,
+            duration=done.duration,
+            attempts=done.attempts,
+            file=step.part.file,
+            source=source,
+        )
+    )
+    if up:
+        run.emit(
+            MigrationApplied(
+                version=step.version,
+                title=step.name,
+                duration=done.duration,
+                number=run.number,
+                total=run.total,
+            )
+        )
+    else:
+        run.emit(
+            MigrationRolledBack(
+                version=step.version,
+                title=step.name,
+                duration=done.duration,
+                number=run.number,
+                total=run.total,
+                source=source,
+            )
+        )
+
+
+def fail_step(step: Step, run: Run, error: MigrationError) -> None:
+    """Say that a migration failed."""
+    run.current = None
+    run.results.append(
+        MigrationResult(
+            version=step.version,
+            name=step.name,
+            direction=step.direction,
+            status=Outcome.FAILED,
+            error=error.message,
+            file=step.part.file,
+        )
+    )
+    run.emit(
+        MigrationErred(
+            version=step.version,
+            title=step.name,
+            error=error.message,
+            sqlstate=error.sqlstate,
+            number=run.number,
+            total=run.total,
+        )
+    )
+
+
+def settle_doubt(run: Run, history: History) -> None:
+    """What became of the migration that a lost connection interrupted (I11).
+
+    Asked under the lock, on the same server and timeline.
+    """
+    step = run.in_doubt
+    run.in_doubt = None
+    run.current = None
+    if step is None:
+        return
+    rows = (*history.rows, *history.repeatables)
+    if isinstance(step, Undo):
+        done = all(row.id != step.row.id for row in rows)
+    else:
+        done = any(
+            row.version_key == step.file.key
+            and row.run_id == run.run_id
+            and row.state is State.APPLIED
+            and row.direction is Direction.UP
+            for row in rows
+        )
+    if done:
+        finish_step(step, run, Done(0.0, 1))
