@@ -9,14 +9,11 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from asyncmigrate._durations import parse_duration
 from asyncmigrate.errors import InvalidSetting
-
-if TYPE_CHECKING:
-    import asyncpg
 
 DATABASE_URL: Final = "DATABASE_URL"
 PREFIX: Final = "ASYNCMIGRATE_"
@@ -24,7 +21,8 @@ TEST_PREFIX: Final = "ASYNCMIGRATE_TEST_"
 SWITCHES: Final = frozenset({"ASYNCMIGRATE_FAST"})
 """Variables that are no setting."""
 
-Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
+Connect = Callable[[], Awaitable[Any]]
+"""An async factory of asyncpg connections; only `_database` may name the driver."""
 
 
 class Origin(StrEnum):
@@ -182,7 +180,9 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "concurrent_timeout": _DURATION,
     "cleanup_grace": _DURATION,
     "wait_for_database": _DURATION,
-    "store_scripts": _Reader(lambda v: StoreScripts(_text(v)), "`all`, `down` or `none`"),
+    "store_scripts": _Reader(
+        lambda v: StoreScripts(_text(v)), "`all`, `down` or `none`"
+    ),
     "readers": _Reader(_texts, "names of roles"),
     "role": _Reader(_name, "the name of a role"),
     "allow_out_of_order": _Reader(_flag, "true or false"),
