@@ -24,6 +24,7 @@ from asyncmigrate._api.operations import (
     run_rollback,
     run_validate,
     run_wait,
+    validate_against,
 )
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "run_wait",
     "status",
     "validate",
+    "validate_against",
     "wait_until_current",
 ]

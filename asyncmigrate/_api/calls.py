@@ -43,7 +43,7 @@ class Options(TypedDict, total=False):
     release: str
 
 
-async def migrate(  # noqa: PLR0913 - the contract's arguments
+async def migrate(
     dsn: str | None = None,
     directory: Directory = "migrations",
     *,
@@ -205,7 +205,7 @@ async def baseline(
     return await operations.run_baseline(settings, version, emit=on_event)
 
 
-async def repair(
+async def repair(  # noqa: PLR0913 - the contract's arguments
     action: RepairAction,
     versions: Sequence[str] = (),
     dsn: str | None = None,

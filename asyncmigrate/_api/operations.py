@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,10 +15,18 @@ from asyncmigrate._engine.prepare import diffs_of
 from asyncmigrate._engine.relay import Relay
 from asyncmigrate._engine.run import plan_job, run_job
 from asyncmigrate._engine.scope import in_child_task, require_asyncio
-from asyncmigrate._layouts import read_directory
+from asyncmigrate._layouts import read_directory, read_listing
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._layouts.naming import new_files, next_version
-from asyncmigrate._plan import MigrateWish, RollbackWish, problems_as_conflicts
+from asyncmigrate._layouts.revision import Repository
+from asyncmigrate._migration import Definition, Problem, Unreadable
+from asyncmigrate._plan import (
+    Branch,
+    MigrateWish,
+    RollbackWish,
+    compare_branches,
+    problems_as_conflicts,
+)
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import Conflict, InvalidUsage
 from asyncmigrate.events import Emit, Warned
@@ -169,8 +178,8 @@ async def read_status(settings: Settings) -> Status:
 async def run_wait(
     settings: Settings,
     *,
-    timeout: float,
-    emit: Emit | None = None,  # noqa: ASYNC109 - the contract's name
+    timeout: float,  # noqa: ASYNC109 - it ends with an error of its own
+    emit: Emit | None = None,
 ) -> Status:
     """Wait until the database is current; see `wait_until_current`."""
     source = _source(settings)
@@ -199,6 +208,54 @@ async def run_validate(settings: Settings) -> tuple[Conflict, ...]:
     return await _in_run(
         settings, None, lambda run: reading.find_conflicts(source, run)
     )
+
+
+def validate_against(settings: Settings, reference: str) -> tuple[Conflict, ...]:
+    """What merging this work tree into *reference* would break; needs git alone.
+
+    Since the merge base: files edited (token by token), renamed or removed, new
+    versions below the newest of *reference*, one version on both branches. Paths in
+    the result are relative to where this process stands.
+
+    Raises:
+        InvalidUsage: the reference cannot be resolved; never a pass.
+    """
+    found: list[Conflict] = []
+    for directory in settings.directory:
+        if directory.startswith("package:"):
+            message = f"{directory} is no folder of a git repository"
+            raise InvalidUsage(message, hint="give a path with `--directory`")
+        repository = Repository(directory)
+        theirs = repository.listing(repository.commit(reference))
+        base = repository.listing(repository.merge_base(reference))
+        source = read_directory([directory], format=settings.format)
+        named = settings.format or source.layout
+        conflicts = problems_as_conflicts(source.problems)
+        ours, problems = _branch(source)
+        conflicts += problems_as_conflicts(problems)
+        conflicts += compare_branches(
+            ours,
+            _branch(read_listing(base, format=named))[0],
+            _branch(read_listing(theirs, format=named))[0],
+            reference,
+        )
+        top = directory.rstrip("/")
+        found += [
+            replace(each, file=f"{top}/{each.file}") if each.file else each
+            for each in conflicts
+        ]
+    return tuple(found)
+
+
+def _branch(source: Source) -> tuple[Branch, list[Problem]]:
+    definitions: dict[str, Definition] = {}
+    problems: list[Problem] = []
+    for file in source.files:
+        try:
+            definitions[file.key] = file.define()
+        except Unreadable as error:
+            problems += error.problems
+    return Branch(source.files, definitions), problems
 
 
 def create_migration(

@@ -10,7 +10,7 @@ from asyncmigrate._layouts.native import NATIVE
 from asyncmigrate._migration import Kind, MigrationFile, Problem
 from asyncmigrate.errors import InvalidSetting
 
-__all__ = ["LAYOUTS", "Layout", "Source", "read_directory"]
+__all__ = ["LAYOUTS", "Layout", "Source", "read_directory", "read_listing"]
 
 LAYOUTS: Final[tuple[Layout, ...]] = (NATIVE,)
 """Every layout, the most specific first, ours last."""
@@ -50,6 +50,18 @@ def read_directory(directories: Sequence[str], *, format: str | None = None) -> 
         problems=tuple(sorted(problems, key=lambda p: (p.file, p.line or 0))),
         warnings=tuple(warnings),
         layout=next(iter(layouts), NATIVE.name),
+    )
+
+
+def read_listing(listing: Listing, *, format: str) -> Source:  # noqa: A002 - the setting's name
+    """Read one listing, wherever it comes from, by the layout called *format*."""
+    layout = _layout(format)
+    found = layout.read(listing) if layout else Found(files=(), problems=())
+    return Source(
+        files=tuple(sorted(found.files, key=_place)),
+        problems=(*listing.problems, *found.problems),
+        warnings=(),
+        layout=format,
     )
 
 

@@ -4,6 +4,7 @@ Pure: no clock, no files, no database. What stands is compared first by the dige
 the bytes, so that a file which has not changed needs no definition here.
 """
 
+from asyncmigrate._plan.branches import Branch, compare_branches
 from asyncmigrate._plan.compare import (
     Comparison,
     compare,
@@ -30,6 +31,7 @@ from asyncmigrate._plan.versions import find_key, nearest_versions
 
 __all__ = [
     "Apply",
+    "Branch",
     "Comparison",
     "Definitions",
     "MigrateWish",
@@ -41,6 +43,7 @@ __all__ = [
     "Write",
     "choose_rollback",
     "compare",
+    "compare_branches",
     "conflicts_of",
     "decide_baseline",
     "decide_migrate",
