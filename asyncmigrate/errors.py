@@ -58,6 +58,7 @@ class MigrationError(Exception):
         statement: str | None = None,
         hint: str | None = None,
         detail: str | None = None,
+        position: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -69,6 +70,8 @@ class MigrationError(Exception):
         self.statement = statement
         self.hint = hint
         self.detail = detail
+        self.position = position
+        """0-based offset in `statement` of what the server complains of."""
         self.results: tuple[MigrationResult, ...] = ()
         """What stands of this run, and what failed; filled in by the run."""
         self.run_id: str | None = None

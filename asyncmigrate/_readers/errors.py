@@ -68,7 +68,7 @@ class ErrorView:
 
     def _statement(self, error: MigrationError) -> str:
         text = (error.statement or "").rstrip()
-        position: int | None = getattr(error, "position", None)
+        position = error.position
         if position is None or not 0 <= position <= len(text):
             return self._head(text)
         lines = text.split("\n")
@@ -109,7 +109,7 @@ class ErrorView:
 
     def _facts(self, error: MigrationError) -> str:
         facts = [
-            ("sqlstate", error.sqlstate),
+            ("sqlstate", _unsaid(error.sqlstate, error.message)),
             ("detail", error.detail),
             ("hint", error.hint),
         ]
@@ -146,14 +146,18 @@ class ErrorView:
             for result in error.results
             if result.status in {Outcome.APPLIED, Outcome.ROLLED_BACK}
         ]
-        if not error.results:
-            return ""
         if not stand:
-            return "no migration of this run stands"
-        what = "stands" if len(stand) == 1 else "stand"
-        through = stand[0] if len(stand) == 1 else f"{stand[0]} to {stand[-1]}"
-        text = f"{plural(len(stand), 'migration')} of this run {what}: {through}"
-        return shorten(text, self.width) if width(text) > self.width else text
+            none = "no migration of this run stands"
+            return none if error.results and none not in error.message else ""
+        number = f"{plural(len(stand), 'migration')} of this run"
+        text = f"{number} {'stands' if len(stand) == 1 else 'stand'}: {stand[0]}"
+        if len(stand) > 1:
+            text += f" to {stand[-1]}"
+        return shorten(text, self.width)
+
+
+def _unsaid(fact: str | None, message: str) -> str | None:
+    return None if fact is None or fact in message else fact
 
 
 def _flat(line: str) -> str:
