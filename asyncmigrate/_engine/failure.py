@@ -64,8 +64,11 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
     """
     if statement is None and offset is not None:
         statement = statement_at(ready, offset)
+    position = None
     if offset is None and statement is not None:
         offset = statement.start
+    elif offset is not None and statement is not None:
+        position = offset - statement.start
     line = column = None
     if offset is not None:
         row, column = line_column(ready.part.text, min(offset, len(ready.part.text)))
@@ -80,6 +83,7 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
         column=column,
         sqlstate=failure.sqlstate,
         statement=statement.text if statement else None,
+        position=position,
         detail=_detail(failure),
         hint=_hint(step, ready, failure),
     )
