@@ -129,10 +129,13 @@ class Output:
     def write_report(self, report: MigrationReport, **more: object) -> None:
         """Write the document of a run."""
         from asyncmigrate._readers.document import plan_entries
+        from asyncmigrate._readers.summary import texts_of
 
         self.warnings += [w for w in report.warnings if w not in self.warnings]
         if report.dry_run:
             more |= {"dry_run": True, "plan": plan_entries(report)}
+        for key in report.details:
+            more.setdefault(key, texts_of(report, key))
         self.write(more, run_id=report.run_id, results=report.results)
 
     def warn(self, messages: Iterable[str]) -> None:

@@ -19,9 +19,9 @@ def show_scripts(output: Output, report: MigrationReport) -> None:
         output.say(script(result, shown=shown))
 
 
-def list_of(report: MigrationReport, *, up: str = "apply") -> list[str]:
+def list_of(report: MigrationReport) -> list[str]:
     """What a run would do, one line a migration."""
-    words = {"up": up, "down": "roll back"}
+    words = {"up": "apply", "down": "roll back"}
     return [
         f"{words[result.direction]} {escape(result.version)} {escape(result.name)}"
         for result in report

@@ -68,7 +68,9 @@ class Row:
         """The line: the title gives way first, then the version."""
         left = min(room, _WIDEST) - cells(self.mark) - 1 - cells(self.right) - 2
         version = shorten(escape(self.version), max(left, 1))
-        title = shorten(escape(self.title), max(left - cells(version) - 1, 0))
+        # A repeatable's path has its name in it already.
+        title = "" if "/" in self.version else escape(self.title)
+        title = shorten(title, max(left - cells(version) - 1, 0))
         return Text.assemble(
             (self.mark, self.colour),
             " ",

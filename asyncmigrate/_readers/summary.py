@@ -18,10 +18,11 @@ def summary(
     report: MigrationReport, *, paint: Painter = PLAIN, width: int | None = None
 ) -> str:
     """One line for the sum; under it the slowest, where there are many."""
+    written = len(texts_of(report, "written"))
     done = [r for r in report if r.status in {Outcome.APPLIED, Outcome.ROLLED_BACK}]
     if report.dry_run:
         return f"dry run: {_would(report)}; nothing was changed"
-    if not done:
+    if not done and not written:
         return "nothing to do"
     parts = []
     for outcome, word in (
@@ -31,6 +32,10 @@ def summary(
         number = sum(r.status is outcome for r in done)
         if number:
             parts.append(f"{plural(number, 'migration')} {word}")
+    if written:
+        parts.append(f"{entries(written)} written")
+    if not done:
+        return paint(parts[0], "green")
     total = spell_duration(sum(r.duration for r in done))
     lines = [f"{paint(', '.join(parts), 'green')} in {total}"]
     slow = sorted(done, key=lambda r: r.duration, reverse=True)[:_SLOWEST]
@@ -45,6 +50,17 @@ def summary(
     return "\n".join(lines)
 
 
+def texts_of(report: MigrationReport, key: str) -> list[str]:
+    """What a command adds to its report under that key, as sentences."""
+    texts = report.details.get(key)
+    return [str(text) for text in texts] if isinstance(texts, list | tuple) else []
+
+
+def entries(number: int) -> str:
+    """``1 history entry``, ``2 history entries``."""
+    return "1 history entry" if number == 1 else f"{number} history entries"
+
+
 def _would(report: MigrationReport) -> str:
     up = sum(r.direction == "up" for r in report)
     parts = []
@@ -52,6 +68,9 @@ def _would(report: MigrationReport) -> str:
         parts.append(f"{plural(len(report) - up, 'migration')} would be rolled back")
     if up:
         parts.append(f"{plural(up, 'migration')} would be applied")
+    writes = len(texts_of(report, "writes"))
+    if writes:
+        parts.append(f"{entries(writes)} would be written")
     return ", ".join(parts) or "nothing to do"
 
 

@@ -17,9 +17,9 @@ from asyncmigrate._readers.colour import (
     Painter,
     mark_of_standing,
 )
-from asyncmigrate._readers.text import escape, pad, plural, shorten, spell_duration
+from asyncmigrate._readers.text import escape, pad, shorten, spell_duration
 from asyncmigrate._readers.text import width as cells
-from asyncmigrate.results import HistoryEntry, Standing, Status
+from asyncmigrate.results import HistoryEntry, MigrationStatus, Standing, Status
 
 _GAP: Final = "  "
 _LEAST: Final = 8
@@ -108,8 +108,8 @@ class TableView:
                     [mark_of_standing(m.status, self.marks) for m in rows],
                     colours=[COLOUR_OF_STANDING[m.status] for m in rows],
                 ),
-                Column("version", [escape(m.version) for m in rows], shrinks=True),
-                Column("name", [escape(m.name) for m in rows], shrinks=True),
+                Column("version", [_version(m) for m in rows], shrinks=True),
+                Column("name", [_name(m) for m in rows], shrinks=True),
                 Column(
                     "status",
                     [m.status.value for m in rows],
@@ -196,11 +196,21 @@ class TableView:
                 ),
             ]
         )
-        return "\n".join(
-            [*lines, "", plural(len(entries), "entry").replace("entrys", "entries")]
-            if lines
-            else ["nothing was ever applied here"]
-        )
+        if not lines:
+            return "nothing was ever applied here"
+        number = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
+        return "\n".join([*lines, "", number])
+
+
+def _version(migration: MigrationStatus) -> str:
+    return "repeatable" if migration.repeatable else escape(migration.version)
+
+
+def _name(migration: MigrationStatus) -> str:
+    """A repeatable is known by its path, which its version is."""
+    if migration.repeatable:
+        return escape(migration.version.removeprefix("repeatable/"))
+    return escape(migration.name)
 
 
 def _time(at: datetime | None) -> str:

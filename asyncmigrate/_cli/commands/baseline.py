@@ -7,7 +7,7 @@ import typer
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
 from asyncmigrate._cli.options import RECORD, DryRun
-from asyncmigrate._cli.scripts import list_of
+from asyncmigrate._readers.text import escape
 
 
 def baseline(
@@ -28,6 +28,7 @@ def baseline(
     For a database that was there before asyncmigrate was.
     """
     from asyncmigrate import _api
+    from asyncmigrate._readers.summary import texts_of
 
     call.confirm(f"mark everything up to {version} as applied")
     report = call.run(
@@ -37,8 +38,8 @@ def baseline(
     )
     output = call.output
     if not output.quiet:
-        for line in list_of(report, up="mark as applied"):
-            output.say(line)
+        for sentence in texts_of(report, "writes"):
+            output.say(escape(sentence))
     call.finish(report)
 
 

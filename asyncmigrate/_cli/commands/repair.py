@@ -1,6 +1,7 @@
 """`repair`: settles a half-done migration, an accepted edit, a rename."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
 from asyncmigrate._cli.options import RUN, DryRun
+from asyncmigrate._cli.scripts import list_of
 from asyncmigrate._cli.usage import refuse
 from asyncmigrate._readers.text import escape
 from asyncmigrate.events import Emit
@@ -65,6 +67,7 @@ def repair(  # noqa: PLR0913 - one flag for each way
     audit trail that `asyncmigrate history` shows.
     """
     from asyncmigrate import _api
+    from asyncmigrate._readers.summary import texts_of
 
     flags = {
         RepairAction.RESUME: resume,
@@ -90,15 +93,15 @@ def repair(  # noqa: PLR0913 - one flag for each way
         )
 
     planned = call.run(lambda emit: settle(emit, dry=True))
-    details = {
-        key: [str(text) for text in _texts(planned, key)]
-        for key in ("found", "writes", "diffs")
-    }
+    details = {key: texts_of(planned, key) for key in ("found", "writes", "diffs")}
     _show(call, details)
-    if dry_run or not details["writes"]:
+    if dry_run:
         call.finish(planned, **details)
         return
-    call.confirm("write that")
+    if not details["writes"] and not planned.results:
+        call.finish(replace(planned, dry_run=False), **details)
+        return
+    call.confirm("do that", list_of(planned))
     call.finish(call.run(lambda emit: settle(emit, dry=False)), **details)
 
 
@@ -117,11 +120,6 @@ def _rename(text: str) -> tuple[str, str]:
     if not (old and equals and new):
         refuse(f"--renumber: {text!r} is no pair of versions", hint="give OLD=NEW")
     return old, new
-
-
-def _texts(report: MigrationReport, key: str) -> Sequence[object]:
-    texts = report.details.get(key, ())
-    return texts if isinstance(texts, list | tuple) else ()
 
 
 def _show(call: Call, details: dict[str, list[str]]) -> None:
