@@ -6,13 +6,14 @@ parsed. All that is wrong with a migration is told at once.
 
 from typing import NoReturn
 
-from asyncmigrate._layouts.directives import options_of
+from asyncmigrate._layouts.directives import options_of, stored_text
 from asyncmigrate._layouts.listing import Listing
 from asyncmigrate._layouts.python import read_python
 from asyncmigrate._layouts.texts import text_of
 from asyncmigrate._migration import Definition, Part, Problem, Unreadable
 from asyncmigrate._sql.checksum import normalise, raw_checksum, token_checksum
 from asyncmigrate._sql.sections import Section, Sections, read_sections
+from asyncmigrate._sql.tokens import BLANKS
 
 _SOMETHING = "\nSELECT 1;"
 """Behind a text of comments alone, so that its directives are read."""
@@ -95,9 +96,9 @@ def _part(
 ) -> Part:
     """Cut the section's blank lines; its line is that of what is left."""
     options, wrong = options_of(section, file)
-    problems += [problem for problem in wrong if problem not in problems]
+    problems += (problem for problem in wrong if problem not in problems)
     body = section.text if body is None else body
-    blank = len(body) - len(body.lstrip())
+    blank = len(body) - len(body.lstrip(BLANKS))
     return Part(
         text=normalise(body),
         file=file,
@@ -110,13 +111,14 @@ def _irreversible(
     sections: Sections, file: str, text: str, problems: list[Problem]
 ) -> bool:
     """Whether the directives under a DOWN without a statement say so."""
-    if sections.down:
+    up = sections.up
+    if sections.down or up is None or up.offset + len(up.text) == len(text):
         return False
     again = read_sections(text + _SOMETHING).down
-    if again is None or problems:
+    if again is None:  # a DOWN in front of the UP
         return False
     options, wrong = options_of(again, file)
-    problems += wrong
+    problems += (problem for problem in wrong if problem not in problems)
     return options.irreversible
 
 
@@ -140,7 +142,7 @@ def _definition(
         down=down,
         checksum=raw_checksum(up.text),
         token_checksum=token_checksum(up.text),
-        down_checksum=raw_checksum(down.text) if down else None,
+        down_checksum=raw_checksum(stored_text(down)) if down else None,
         irreversible=irreversible,
     )
 

@@ -95,14 +95,17 @@ def _problem(
 
 
 def stored_down(definition: Definition) -> str | None:
-    """Give the DOWN as the database keeps it, or null when there is none.
-
-    Directives that stand before the file's first marker hold for the DOWN too but
-    are no part of its text. They are put in front, with the marker between.
-    """
+    """Give the DOWN as the database keeps it; null without one, and for Python."""
     down = definition.down
-    if down is None or down.python:
-        return None
+    return stored_text(down) if down and not down.python else None
+
+
+def stored_text(down: Part) -> str:
+    """Write a DOWN so that it keeps the directives that are no part of its text.
+
+    They stand before the file's first marker and hold for the DOWN too. They are put
+    in front, with the marker between.
+    """
     if down.options == _own_options(down.text, down.file):
         return down.text
     return f"{_HEAD}{_directives(down.options)}\n{_MARKER}\n{down.text}"

@@ -39,10 +39,11 @@ class DiskFolder:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._prefix = os.path.join(path, "")  # noqa: PTH118 - a name goes behind it
 
     def locate(self, name: str) -> str:
         """Where the operating system finds the file."""
-        return os.path.join(self.path, name)  # noqa: PTH118 - ten thousand Paths are 3 MB
+        return self._prefix + name
 
     def digest(self, names: Iterable[str]) -> Iterator[tuple[str, str | OSError]]:
         """SHA-256 of each file, in hex, or why it cannot be read."""
@@ -144,9 +145,9 @@ def _hash(opened: int) -> str:
 
 
 def unreadable(file: str, error: OSError) -> Problem:
-    """Say why *file* cannot be read."""
+    """Say why a file or folder cannot be read."""
     reason = error.strerror or str(error)
-    return Problem(f"the file cannot be read: {reason}", file, hint=_REMEDY)
+    return Problem(f"it cannot be read: {reason}", file, hint=_REMEDY)
 
 
 def list_directory(path: str, directory: str | None = None) -> Listing:
@@ -161,6 +162,12 @@ def list_directory(path: str, directory: str | None = None) -> Listing:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         walk.problems.append(_no_directory(directory, error))
     return walk.listing(directory)
+
+
+def identity(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Tell one folder from all others, by whatever path it is reached."""
+    status = os.stat(path)  # noqa: PTH116 - of a text as well
+    return status.st_dev, status.st_ino
 
 
 def is_ignored(name: str) -> bool:
@@ -202,15 +209,14 @@ class Walk:
 
     def folder(self, path: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
         """List one folder; *above* are the identities of those that it stands in."""
-        status = os.stat(path)  # noqa: PTH116 - one call, no object
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
+        this = identity(path)
+        if this in above:
             return  # a symbolic link back to a folder that is being walked
         self.folders[prefix.rstrip("/")] = DiskFolder(path)
         with os.scandir(path) as entries:
             for entry in entries:
                 if not is_ignored(entry.name):
-                    self.entry(entry, prefix, above | {identity})
+                    self.entry(entry, prefix, above | {this})
 
     def entry(
         self,
@@ -242,4 +248,4 @@ def _no_directory(directory: str, error: OSError | ValueError) -> Problem:
     if isinstance(error, NotADirectoryError):
         return Problem("this is not a directory", directory, hint=create)
     reason = getattr(error, "strerror", None) or error
-    return Problem(f"the directory cannot be read: {reason}", directory, hint=_REMEDY)
+    return Problem(f"it cannot be read: {reason}", directory, hint=_REMEDY)

@@ -13,6 +13,7 @@ from typing import Final
 from asyncmigrate._layouts.listing import (
     Listing,
     Walk,
+    identity,
     ill_named,
     is_ignored,
     is_sayable,
@@ -88,6 +89,6 @@ def _walk(walk: Walk, node: Traversable, prefix: str) -> None:
         elif child.is_file():
             walk.files.append(file)
         elif isinstance(child, Path):
-            walk.folder(str(child), f"{file}/", frozenset())
-        elif child.is_dir():
+            walk.folder(str(child), f"{file}/", frozenset({identity(child.parent)}))
+        else:
             _walk(walk, child, f"{file}/")
