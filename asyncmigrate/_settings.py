@@ -6,11 +6,11 @@ kept beside it, for `asyncmigrate config` and for errors.
 
 import difflib
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 from asyncmigrate._durations import parse_duration
 from asyncmigrate.errors import InvalidSetting
@@ -151,9 +151,17 @@ def _count(value: object) -> int:
     return number
 
 
-def _name(value: object) -> str:
+def _kept(value: object) -> str:
+    """Read a text that the database is to keep, in UTF-8 and without a NUL."""
     text = _text(value)
-    if not text or "\0" in text or len(text.encode()) > 63:  # noqa: PLR2004 - NAMEDATALEN - 1
+    if not text or b"\0" in text.encode():
+        raise ValueError
+    return text
+
+
+def _name(value: object) -> str:
+    text = _kept(value)
+    if len(text.encode()) > 63:  # noqa: PLR2004 - NAMEDATALEN - 1
         raise ValueError
     return text
 
@@ -169,7 +177,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "dsn": _Reader(_text, "a URL such as `postgresql://user@host/database`"),
     "directory": _Reader(_texts, "a path, or several"),
     "format": _Reader(_text, "the name of a layout"),
-    "namespace": _Reader(_text, "a name"),
+    "namespace": _Reader(_kept, "a name"),
     "tracking_schema": _Reader(_name, "a name of at most 63 bytes"),
     "lock_wait": _DURATION,
     "lease_ttl": _Reader(_positive, "a duration above zero"),
@@ -189,7 +197,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "allow_pooler": _Reader(_flag, "true or false"),
     "single_transaction": _Reader(_flag, "true or false"),
     "protected": _Reader(_flag, "true or false"),
-    "release": _Reader(_text, "a text"),
+    "release": _Reader(_kept, "a text"),
 }
 
 
@@ -210,9 +218,20 @@ def _read(name: str, value: object, where: str) -> object:
         return reader.read(value)
     except (TypeError, ValueError, KeyError):
         shown = "a value that is not shown" if name == "dsn" else repr(value)
-        raise InvalidSetting(
-            f"{where}: {shown} is no value for `{name}`", hint=f"give {reader.wants}"
-        ) from None
+        message = f"{where}: {shown} is no value for `{name}`"
+        raise InvalidSetting(message, hint=f"give {reader.wants}") from None
+
+
+def _no_setting(name: str, written: str, where: str = "") -> InvalidSetting:
+    near = nearest(name, known_settings())
+    message = f"{where}there is no setting `{written}`"
+    return InvalidSetting(message, hint=f"did you mean `{near}`?" if near else None)
+
+
+def _is_setting(variable: str) -> bool:
+    """Whether a variable of the environment can only be meant for us."""
+    ours = variable.startswith(PREFIX) and not variable.startswith(TEST_PREFIX)
+    return ours and variable not in SWITCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,25 +264,19 @@ def resolve(
     for key, value in file.items():
         name = key.replace("-", "_")
         if name not in _READERS:
-            near = nearest(name, known_settings())
-            raise InvalidSetting(
-                f"{file_name}: there is no setting `{key}`",
-                hint=f"did you mean `{near}`?" if near else None,
-            )
+            raise _no_setting(name, key, f"{file_name}: ")
         values[name] = _read(name, value, file_name)
         origins[name] = (Origin.FILE, file_name)
 
     if environment.get(DATABASE_URL):
         values["dsn"] = environment[DATABASE_URL]
         origins["dsn"] = (Origin.ENVIRONMENT, DATABASE_URL)
-    for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable.startswith(TEST_PREFIX):
-            continue
-        if variable in SWITCHES:
+    for variable in environment:
+        if not _is_setting(variable):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in _READERS:
-            values[name] = _read(name, text, variable)
+            values[name] = _read(name, environment[variable], variable)
             origins[name] = (Origin.ENVIRONMENT, variable)
         else:
             near = nearest(name, known_settings())
@@ -292,31 +305,28 @@ def from_arguments(values: Mapping[str, object]) -> Settings:
         if name == "connect":
             read[name] = value
         elif name not in _READERS:
-            near = nearest(name, known_settings())
-            raise InvalidSetting(
-                f"there is no setting `{name}`",
-                hint=f"did you mean `{near}`?" if near else None,
-            )
+            raise _no_setting(name, name)
         elif value is not None or name == "block_limit":
             read[name] = _read(name, value, f"`{name}=`")
     return Settings(**read)  # type: ignore[arg-type]  # each value went through its reader
 
 
 def mask(dsn: str) -> str:
-    """*dsn* as it may be shown: without its password, wherever it stands."""
-    try:
-        parts = urlsplit(dsn)
-    except ValueError:
+    """*dsn* as it may be shown: without its password, wherever it stands.
+
+    Whatever stands before the last ``@`` counts as user and password, since people
+    forget to encode a ``/`` or ``?`` in them.
+    """
+    scheme, found, rest = dsn.strip().partition("://")
+    if not found or not re.fullmatch(r"\w+(\+\w+)?", scheme):
         return "(a DSN that cannot be read)"
-    if not parts.scheme or not dsn.startswith(f"{parts.scheme}:"):
+    userinfo, at, place = rest.rpartition("@")
+    user, colon, _ = userinfo.partition(":")
+    if not at and not re.match(r"(?:\[|[^/:]*(?::\d*)?(?:[/,]|$))", place):
         return "(a DSN that cannot be read)"
-    user, at, host = parts.netloc.rpartition("@")
-    if at:
-        user = user.split(":", 1)[0] + (":***" if ":" in user else "")
-    query = "&".join(
+    place, mark, query = place.partition("?")
+    hidden = "&".join(
         f"{key}=***" if "pass" in key.lower() else f"{key}{eq}{value}"
-        for key, eq, value in (
-            pair.partition("=") for pair in parts.query.split("&") if pair
-        )
+        for key, eq, value in (pair.partition("=") for pair in query.split("&"))
     )
-    return urlunsplit((parts.scheme, user + at + host, parts.path, query, ""))
+    return f"{scheme}://{user}{colon and ':***'}{at}{place}{mark}{hidden}"

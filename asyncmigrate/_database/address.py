@@ -6,38 +6,70 @@ password.
 """
 
 import configparser
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from asyncmigrate._sql.quoting import quote_ident
 from asyncmigrate.errors import InvalidSetting, InvalidUsage
 
 _FORM: Final = "postgresql://user:password@host:5432/database"
-_FOREIGN: Final = {
-    "channel_binding": None,
-    "connection_limit": None,
-    "gssencmode": None,
-    "keepalives": None,
-    "keepalives_count": None,
-    "keepalives_idle": None,
-    "keepalives_interval": None,
-    "pgbouncer": None,
-    "pool_timeout": None,
-    "pool_size": None,
-    "max_overflow": None,
-    "prepared_statement_cache_size": None,
-    "prepare_threshold": None,
-    "prepareThreshold": None,
-    "socket_timeout": None,
-    "statement_cache_size": None,
-    "supa": None,
-    "tcp_user_timeout": None,
-    "sslaccept": None,
-    "async_fallback": None,
+_PARTS: Final = re.compile(r"([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL)
+"""Authority, path, query, fragment."""
+_PORTS: Final = 1 << 16
+_OTHER_SCHEMES: Final = frozenset(
+    {"mysql", "mariadb", "sqlite", "oracle", "mssql", "mongodb", "redis", "cockroachdb"}
+    | {"jdbc:postgresql", "http", "https", "file", "redshift"}
+)
+_SSL: Final = {
+    **dict.fromkeys(("false", "0", "disable", "off", "no"), "disable"),
+    **dict.fromkeys(("true", "1", "on", "yes", ""), "require"),
 }
+_FOREIGN: Final = frozenset(
+    {
+        "async_fallback",
+        "channel_binding",
+        "command_timeout",
+        "connection_limit",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "load_balance_hosts",
+        "max_connections",
+        "max_overflow",
+        "min_connections",
+        "pgbouncer",
+        "pool_mode",
+        "pool_size",
+        "pool_timeout",
+        "prepare_threshold",
+        "prepared_statement_cache_size",
+        "prepared_statement_name_func",
+        "prepareThreshold",
+        "require_auth",
+        "requirepeer",
+        "requiressl",
+        "single_use_connections",
+        "socket_timeout",
+        "sslaccept",
+        "sslcertmode",
+        "sslcompression",
+        "sslsni",
+        "statement_cache_mode",
+        "statement_cache_size",
+        "supa",
+        "tcp_user_timeout",
+    }
+)
 """Keys of other drivers and tools, which would reach the server as settings."""
 
 
@@ -72,98 +104,129 @@ def read_address(dsn: str | None, environment: Mapping[str, str]) -> Address:
         InvalidUsage: there is neither a URL nor anything in the ``PG*`` variables.
     """
     if dsn is None or not dsn.strip():
-        if not {"PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"} & environment.keys():
-            raise InvalidUsage(
-                "no database was given",
-                hint=f"pass `--dsn {_FORM}`, or set DATABASE_URL",
-            )
-        _require_service(environment.get("PGSERVICE"), environment)
-        shown = environment.get("PGHOST", "the host of the PG* variables")
-        return Address(dsn=None, shown=shown)
-    dsn = dsn.strip()
-    scheme, found, rest = dsn.partition("://")
-    if not found:
-        key_value = "=" in dsn
-        what = "is in the form key=value" if key_value else "has no `postgresql://`"
-        raise InvalidSetting(f"the DSN {what}", hint=f"write it as a URL: {_FORM}")
-    if scheme.split("+")[0] not in {"postgres", "postgresql"}:
+        return _read_environment(environment)
+    rest = _after_scheme(dsn.strip())
+    # Not urlsplit: it drops tabs, and its errors repeat what stands before the host.
+    match = _PARTS.fullmatch(rest)
+    assert match is not None  # noqa: S101 - each part may be empty
+    authority, path, query_text, fragment = match.groups(default="")
+    if fragment or "@" in path or "@" in query_text:
+        message = "the DSN cannot be read: a raw `#`, `?`, `/` or `@` stands in it"
         raise InvalidSetting(
-            f"the DSN is for {scheme.split('+')[0]!r}, not for PostgreSQL",
-            hint=f"write it as {_FORM}",
+            message,
+            hint="percent-encode them in user, password and options:"
+            " `#` is %23, `?` is %3F, `/` is %2F, `@` is %40",
         )
-    parts = urlsplit(f"postgresql://{rest}")
-    userinfo, at, hosts = parts.netloc.rpartition("@")
-    stray = parts.fragment or "@" in parts.path or (not at and "@" in parts.query)
-    if stray:
-        raise InvalidSetting(
-            "the DSN cannot be read: its password seems to hold a raw `#`, `?` or `/`",
-            hint="percent-encode it: `#` is %23, `?` is %3F, `/` is %2F, `@` is %40",
-        )
-    for host in hosts.split(","):
-        port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host else ""
-        if port and not port.isdigit():
-            raise InvalidSetting(
-                "the DSN cannot be read: its port is not a number",
-                hint=f"write it as {_FORM}; a `:` in a password is %3A",
-            )
+    userinfo, at, hosts = authority.rpartition("@")
+    _require_ports(hosts)
     secrets: set[str] = set()
     if at:
         user, colon, password = userinfo.partition(":")
-        again = quote(unquote(user), safe="")
+        userinfo = _encoded(user)
         if colon:
-            again += ":" + quote(unquote(password), safe="")
-            secrets |= {password, unquote(password), quote(unquote(password), safe="")}
-        hosts = f"{again}@{hosts}"
-    query, timeout, server_settings, warnings = _read_query(parts.query)
-    _require_service(
-        dict(query).get("service") or environment.get("PGSERVICE"), environment
-    )
-    text = f"postgresql://{hosts}{parts.path}"
+            userinfo += f":{_encoded(password)}"
+            secrets |= {password, unquote(password), _encoded(password)}
+    options = _read_query(query_text)
+    query = dict(options.query)
+    for key in ("password", "sslpassword"):
+        secrets |= {query[key], _encoded(query[key])} if key in query else set()
+    _require_service(query.get("service") or environment.get("PGSERVICE"), environment)
+    text = f"postgresql://{userinfo}{at}{hosts}{path}"
     if query:
         text += "?" + urlencode(query)
     return Address(
         dsn=text,
-        timeout=timeout,
-        server_settings=server_settings,
-        shown=hosts.rpartition("@")[2] + parts.path,
-        warnings=tuple(warnings),
+        timeout=options.timeout,
+        server_settings=options.server_settings,
+        shown=f"{hosts}{path}" or "the host of the PG* variables",
+        warnings=tuple(options.warnings),
         secrets=tuple(sorted(filter(None, secrets), key=len, reverse=True)),
     )
 
 
-def _read_query(
-    text: str,
-) -> tuple[list[tuple[str, str]], float, dict[str, str], list[str]]:
-    query: list[tuple[str, str]] = []
-    timeout = 30.0
-    server_settings: dict[str, str] = {}
-    warnings: list[str] = []
+def _read_environment(environment: Mapping[str, str]) -> Address:
+    if not {"PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"} & environment.keys():
+        message = "no database was given"
+        hint = f"pass `--dsn {_FORM}`, or set DATABASE_URL"
+        raise InvalidUsage(message, hint=hint)
+    _require_service(environment.get("PGSERVICE"), environment)
+    shown = environment.get("PGHOST", "the host of the PG* variables")
+    return Address(dsn=None, shown=shown)
+
+
+def _after_scheme(dsn: str) -> str:
+    scheme, found, rest = dsn.partition("://")
+    if not found:
+        key_value = "=" in dsn
+        what = "is in the form key=value" if key_value else "has no `postgresql://`"
+        message = f"the DSN {what}"
+        raise InvalidSetting(message, hint=f"write it as a URL: {_FORM}")
+    name, _, driver = scheme.lower().partition("+")
+    if name not in {"postgres", "postgresql"} or not re.fullmatch(r"\w*", driver):
+        known = name in _OTHER_SCHEMES
+        what = f"for {name!r}, not for PostgreSQL" if known else "no PostgreSQL URL"
+        message = f"the DSN is {what}"
+        raise InvalidSetting(message, hint=f"write it as {_FORM}")
+    return rest
+
+
+def _require_ports(hosts: str) -> None:
+    for host in hosts.split(","):
+        after = host.rpartition("]")[2] if host.startswith("[") else host
+        port = after.partition(":")[2]
+        usable = port.isascii() and port.isdigit() and 0 < int(port) < _PORTS
+        if port and not usable:
+            message = "the DSN cannot be read: its port is no number from 1 to 65535"
+            hint = f"write it as {_FORM}; a `:` in a password is %3A"
+            raise InvalidSetting(message, hint=hint)
+
+
+def _encoded(text: str) -> str:
+    """*text* percent-encoded, whether it was before or not."""
+    return quote(unquote(text), safe="")
+
+
+@dataclass(slots=True)
+class _Options:
+    """What the part after the question mark asks for."""
+
+    query: list[tuple[str, str]] = field(default_factory=list)
+    timeout: float = 30.0
+    server_settings: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _read_query(text: str) -> _Options:
+    read = _Options()
     pairs = parse_qsl(text, keep_blank_values=True)
     keys = {key for key, _ in pairs}
     for key, value in pairs:
         if key == "connect_timeout":
-            try:
-                timeout = float(value) or 30.0
-            except ValueError:
-                raise InvalidSetting(
-                    "the DSN's `connect_timeout` is not a number of seconds"
-                ) from None
+            read.timeout = _timeout(value)
         elif key == "ssl":
             if "sslmode" not in keys:
-                off = value.lower() in {"false", "0", "disable", "off", "no"}
-                on = value.lower() in {"true", "1", "on", "yes", ""}
-                mode = "disable" if off else "require" if on else value
-                query.append(("sslmode", mode))
+                read.query.append(("sslmode", _SSL.get(value.lower(), value)))
         elif key == "schema":
-            server_settings["search_path"] = value
-        elif key in _FOREIGN:
-            if key == "pgbouncer" and value.lower() in {"true", "1"}:
-                warnings.append(
-                    "the DSN says `pgbouncer=true`; migrations need a direct connection"
-                )
-        else:
-            query.append((key, value))
-    return query, timeout, server_settings, warnings
+            read.server_settings["search_path"] = quote_ident(value)
+        elif key == "pgbouncer" and value.lower() in {"true", "1"}:
+            read.warnings.append(
+                "the DSN says `pgbouncer=true`; migrations need a direct connection"
+            )
+        elif key not in _FOREIGN:
+            read.query.append((key, value))
+    return read
+
+
+def _timeout(value: str) -> float:
+    """Seconds; libpq's 0 is its own default, and ours."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        message = "the DSN's `connect_timeout` is no number of seconds"
+        raise InvalidSetting(message, hint="write it as `connect_timeout=10`")
+    return seconds or 30.0
 
 
 def _require_service(name: str | None, environment: Mapping[str, str]) -> None:
@@ -182,7 +245,8 @@ def _require_service(name: str | None, environment: Mapping[str, str]) -> None:
             continue
         if parser.has_section(name):
             return
+    message = f"there is no service {name!r} in {' or '.join(files)}"
     raise InvalidSetting(
-        f"there is no service {name!r} in {' or '.join(files)}",
+        message,
         hint="add it to the service file, or set PGSERVICEFILE",
     )
