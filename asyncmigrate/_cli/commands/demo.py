@@ -1,20 +1,16 @@
 """`demo`: the main job on an embedded PostgreSQL, nothing else needed."""
 
-import typer
-
 from asyncmigrate._cli.command import Call, Command
 
 
-def demo(call: Call) -> None:  # noqa: ARG001 - it has a database of its own
+def demo(call: Call) -> None:
     """Show the main job on an embedded PostgreSQL that is removed afterwards.
 
     It needs no server and no settings, only `pip install 'asyncmigrate[embedded]'`.
     """
     from asyncmigrate._cli import demo as body
 
-    status = body.run()
-    if isinstance(status, int) and status:
-        raise typer.Exit(status)
+    body.run(call)
 
 
 COMMAND = Command(
