@@ -1,35 +1,60 @@
 """What changed between two texts, for people.
 
-Bounded: comparing line by line is quadratic in the worst case, so only the first
-`MOST_LINES` lines that follow the common beginning are compared, and the output has
-at most `MOST_LINES` lines as well; what was left out is said.
+Bounded: comparing lines is quadratic in the worst case, so the common beginning and
+end are left out first, and of the rest at most `MOST_LINES` lines are compared; what
+was left out is said.
 """
 
+import re
 from difflib import unified_diff
 from typing import Final
 
 MOST_LINES: Final = 2_000
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_HUNK: Final = re.compile(r"@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@")
 
 
 def unified(
     old: str, new: str, *, old_name: str, new_name: str, context: int = 3
 ) -> str:
-    """Return a unified diff, empty for equal texts, with a line's end at its end."""
-    before, after = old.splitlines(), new.splitlines()
-    same = 0
-    for one, other in zip(before, after, strict=False):
-        if one != other:
-            break
-        same += 1
-    kept = max(0, same - context)
-    notes = []
-    if kept:
-        before, after = before[kept:], after[kept:]
+    """Return a unified diff, empty for texts of equal lines."""
+    before, after = _lines(old), _lines(new)
+    skipped = max(0, _common(before, after) - context)
+    before, after = before[skipped:], after[skipped:]
+    same_end = max(0, _common(before[::-1], after[::-1]) - context)
+    if same_end:
+        before, after = before[:-same_end], after[:-same_end]
     left = max(len(before), len(after)) - MOST_LINES
-    if left > 0:
-        before, after = before[:MOST_LINES], after[:MOST_LINES]
-        notes.append(f"… {left} more lines were not compared")
-    lines = list(
-        unified_diff(before, after, old_name, new_name, n=context, lineterm="")
+    lines = unified_diff(
+        before[:MOST_LINES],
+        after[:MOST_LINES],
+        old_name,
+        new_name,
+        n=context,
+        lineterm="",
     )
-    return "".join(f"{line}\n" for line in [*lines, *notes])
+    shown = [_moved(line, skipped) for line in lines]
+    if left > 0:
+        shown.append(f"… {left} more lines were not compared")
+    return "".join(f"{line}\n" for line in shown)
+
+
+def _lines(text: str) -> list[str]:
+    lines = _LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]
+
+
+def _common(before: list[str], after: list[str]) -> int:
+    for at, (one, other) in enumerate(zip(before, after, strict=False)):
+        if one != other:
+            return at
+    return min(len(before), len(after))
+
+
+def _moved(line: str, skipped: int) -> str:
+    """Correct a hunk's line numbers by the lines that were left out."""
+    found = _HUNK.fullmatch(line)
+    if found is None:
+        return line
+    old, new = int(found[1]) + skipped, int(found[3]) + skipped
+    return f"@@ -{old}{found[2] or ''} +{new}{found[4] or ''} @@"

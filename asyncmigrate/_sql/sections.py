@@ -94,7 +94,6 @@ class _Reader:
         parts = self.parts()
         named = {part.marker for part in parts}
         head = parts[0]
-        sections: dict[_Name, Section] = {}
         shared: list[Directive] = []
         if "UP" in named:
             shared = head.directives
@@ -105,30 +104,29 @@ class _Reader:
                 )
         else:
             head.marker = "UP"
-            parts = [head, *parts[1:]]
+        by_name: dict[_Name, _Part] = {}
         for part in parts:
-            if part.marker is None:
-                continue
-            if part.marker in sections:
+            if part.marker in by_name:
                 self.problem(
                     part.marker_at,
                     f"a second `-- {part.marker}`; a file has one at most",
                 )
-                continue
-            if part.marker == "DOWN" and not part.statements:
-                # No DOWN, but its promise that there is none must not be lost.
-                shared += [it for it in part.directives if it.key == "irreversible"]
-            if part.statements or part.unread or part.marker == "UP":
-                sections[part.marker] = self.section(part, shared)
-            if part.marker == "UP" and not part.statements and not part.unread:
-                self.problem(
-                    part.marker_at,
-                    "UP has no statement; write `SELECT 1;` when that is on purpose",
-                )
+            elif part.marker is not None:
+                by_name[part.marker] = part
+        up, down = by_name["UP"], by_name.get("DOWN")
+        if not up.statements and not up.unread:
+            self.problem(
+                up.marker_at,
+                "UP has no statement; write `SELECT 1;` when that is on purpose",
+            )
+        if down is not None and not down.statements and not down.unread:
+            # No DOWN, but its word that there is none on purpose must not be lost.
+            up.directives += [it for it in down.directives if it.key == "irreversible"]
+            down = None
         self.problems.sort()
         return Sections(
-            sections.get("UP"),
-            sections.get("DOWN"),
+            self.section(up, shared),
+            self.section(down, shared) if down else None,
             tuple(
                 Problem(message, *self.place(offset))
                 for offset, message in self.problems
