@@ -3,6 +3,8 @@
 Missing rights, a missing table and row security are never taken for an empty history.
 """
 
+from typing import Final
+
 from asyncmigrate._database import history, tables
 from asyncmigrate._database.failures import StatementFailed
 from asyncmigrate._database.history import Looked
@@ -14,6 +16,8 @@ from asyncmigrate.errors import (
     TrackingLayoutTooNew,
     TrackingSchemaUnsafe,
 )
+
+_NO_COLUMN: Final = "42703"
 
 
 async def look(session: Session) -> Looked:
@@ -37,12 +41,15 @@ async def look(session: Session) -> Looked:
                 f" `GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO …`,"
                 " or list the role in `readers`",
             ) from failure
-        if failure.sqlstate not in {"42P01", "3F000", "42703"}:
+        if failure.sqlstate not in {"42P01", "3F000", _NO_COLUMN}:
             raise DatabaseUnusable(
                 f"the history cannot be read: {failure.message}",
                 sqlstate=failure.sqlstate,
             ) from failure
         present = await tables.existing_tables(session)
+        if present == set(tables.TABLES) and failure.sqlstate != _NO_COLUMN:
+            # Another first run has made them, all at once, since the look failed.
+            return await look(session)
         if present:
             absent = ", ".join(sorted(set(tables.TABLES) - present)) or "a column"
             raise TrackingSchemaUnsafe(
