@@ -5,7 +5,6 @@ document and its exit status, a bug becomes exit 1 with its traceback.
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -48,15 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     output = Output(command=_command_of(arguments), json=_wants_json(arguments))
     if output.json:
         output.divert()
-    try:
-        status = _run(arguments, output, signals)
-        # Now, so that a closed pipe is noticed here and not by the interpreter.
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has seen enough: `asyncmigrate history | head`.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of the process
-        return 0
-    return status
+    return _run(arguments, output, signals)
 
 
 def _run(arguments: Sequence[str], output: Output, signals: Signals) -> int:
@@ -67,8 +58,6 @@ def _run(arguments: Sequence[str], output: Output, signals: Signals) -> int:
         failure: MigrationError = signals.error()
     except MigrationError as error:
         failure = error
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001 - a bug; the promise of one document holds
         import traceback
 
@@ -93,7 +82,7 @@ def _dispatch(arguments: Sequence[str], output: Output, signals: Signals) -> int
     except typer.Abort:
         raise Interruption from None
     except _usage_errors() as error:
-        raise _usage(error) from None
+        raise _usage(error, arguments) from None
     code = status if isinstance(status, int) else 0
     output.write(ok=code == 0)
     return code
@@ -107,14 +96,14 @@ def _usage_errors() -> tuple[type[Exception], ...]:
     return tuple(base for base in bases if base.__name__ == "ClickException")
 
 
-def _usage(error: Any) -> InvalidUsage:  # noqa: ANN401 - typer keeps the class to itself
+def _usage(error: Any, arguments: Sequence[str]) -> InvalidUsage:  # noqa: ANN401 - typer keeps the class to itself
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
     message = error.format_message().rstrip(".")
-    return InvalidUsage(
-        message[:1].lower() + message[1:] if message else "wrong use",
-        hint=f"`{path} --help` shows how it is used",
-    )
+    hint = f"`{path} --help` shows how it is used"
+    if path == PROGRAM and arguments[0].startswith("-") and _command_of(arguments):
+        hint = "options come after the command"
+    return InvalidUsage(message[:1].lower() + message[1:], hint=hint)
 
 
 def build(

@@ -36,13 +36,16 @@ class Call:
     def run(self, work: Callable[[events.Emit], Awaitable[T]]) -> T:
         """Run *work*, showing its events, until it is done or a signal comes."""
         with ExitStack() as stack:
-            show = self._reader(stack)
+            show: Callable[[events.Event], None] | None = self._reader(stack)
 
             def emit(event: events.Event) -> None:
+                nonlocal show
                 self.output.observe(event)
-                if isinstance(event, events.Warned):
-                    self.output.warnings.append(event.message)
-                show(event)
+                try:
+                    if show is not None:
+                        show(event)
+                except OSError:  # nobody reads standard error any more
+                    show = None
 
             return self.signals.run(lambda: work(emit))
 

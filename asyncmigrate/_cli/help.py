@@ -22,9 +22,9 @@ _OPTIONS: Final = "Options"
 class HelpfulCommand(TyperCommand):
     """One command."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's own
-        super().__init__(*args, **kwargs)
-        _keep_text(self.params)
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own
+        """All parameters, those too that typer adds by itself."""
+        return _keeping_text(super().get_params(ctx))
 
     def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer keeps the class to itself
         """The page of ``--help``."""
@@ -43,9 +43,9 @@ class HelpfulCommand(TyperCommand):
 class HelpfulGroup(TyperGroup):
     """All commands together."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's own
-        super().__init__(*args, **kwargs)
-        _keep_text(self.params)
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own
+        """All parameters, those too that typer adds by itself."""
+        return _keeping_text(super().get_params(ctx))
 
     def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer keeps the class to itself
         """The page of ``--help``."""
@@ -69,14 +69,16 @@ class HelpfulGroup(TyperGroup):
         return page.text
 
 
-def _keep_text(params: Iterable[Any]) -> None:
+def _keeping_text(params: list[Any]) -> list[Any]:
     """Have values stay the text that they are, which `_settings` reads.
 
     typer converts each with pydantic, whose import alone takes longer (100 ms) than
     a run with nothing to do.
     """
     for param in params:
-        param.process_value = _Kept(param, param.process_value)
+        if not isinstance(param.process_value, _Kept):
+            param.process_value = _Kept(param, param.process_value)
+    return params
 
 
 class _Kept:

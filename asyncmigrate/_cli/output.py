@@ -41,6 +41,7 @@ class Output:
     warnings: list[str] = field(default_factory=list)
     redact: Redactor = field(default_factory=Redactor)
     terminal: Terminal = field(default_factory=inspect_terminal)
+    run_id: str | None = None
     written: bool = False
     """Whether the JSON document is out."""
     seen: list[MigrationResult] = field(default_factory=list)
@@ -75,7 +76,7 @@ class Output:
             self._document_stream = stream
         else:
             self._document_stream = os.fdopen(kept, "w", encoding="utf-8")
-        sys.stdout = sys.stderr
+        sys.stdout = sys.stderr or _nowhere()
 
     def observe(self, event: events.Event) -> None:
         """Remember what stands, since an interruption brings no report."""
@@ -84,6 +85,12 @@ class Output:
                 direction, status = Direction.UP, Outcome.APPLIED
             case events.MigrationRolledBack():
                 direction, status = Direction.DOWN, Outcome.ROLLED_BACK
+            case events.Planned():
+                self.run_id = event.run_id
+                return
+            case events.Warned():
+                self.warnings.append(event.message)
+                return
             case _:
                 return
         self.seen.append(
@@ -98,13 +105,22 @@ class Output:
 
     def say(self, text: str) -> None:
         """Write a result to standard output; under ``--json`` the document has it."""
-        if not self.json:
+        if self.json or sys.stdout is None:
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:
+            # Whoever read has seen enough (`history | head`); we go on all the same.
+            sys.stdout = _nowhere()
 
     def tell(self, text: str) -> None:
         """Write to standard error."""
-        if sys.stderr is not None:
+        if sys.stderr is None:
+            return
+        try:
             print(text, file=sys.stderr, flush=True)
+        except OSError:
+            sys.stderr = _nowhere()
 
     def write(self, more: Mapping[str, object] | None = None, **keys: object) -> None:
         """Write the document, unless one was written already."""
@@ -113,7 +129,7 @@ class Output:
         if not self.json or self.written:
             return
         self.written = True
-        stream = self._document_stream or sys.__stdout__
+        stream = self._document_stream
         if stream is None:
             return
         content = document(
@@ -123,8 +139,12 @@ class Output:
             more=dict(more or {}),
             **keys,  # type: ignore[arg-type]  # those of `document`, passed on
         )
-        stream.write(dump(content, indent=self.terminal.out_is_terminal) + "\n")
-        stream.flush()
+        text = dump(content, indent=self.terminal.out_is_terminal)
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def write_report(self, report: MigrationReport, **more: object) -> None:
         """Write the document of a run."""
@@ -169,7 +189,11 @@ class Output:
             self._tell_error(error, trace)
         self.warnings += [w for w in error.warnings if w not in self.warnings]
         self.write(
-            more, ok=False, error=error, run_id=error.run_id, results=error.results
+            more,
+            ok=False,
+            error=error,
+            run_id=error.run_id or self.run_id,
+            results=error.results,
         )
 
     def _tell_error(self, error: MigrationError, trace: str | None) -> None:
@@ -186,6 +210,11 @@ class Output:
         from asyncmigrate._readers.logs import JsonLines
 
         return JsonLines(sys.stderr, redact=self.redact)
+
+
+def _nowhere() -> TextIO:
+    """For what nobody reads any more, to the end of the process."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - no path of ours
 
 
 def _redacted(error: MigrationError, redact: Redactor) -> MigrationError:

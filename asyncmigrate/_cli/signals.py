@@ -23,8 +23,13 @@ class Interrupted(MigrationError):
     code = "interrupted"
 
     def __init__(self, number: int, *, running: bool) -> None:
-        what = "; what was under way was rolled back" if running else ""
-        super().__init__(f"interrupted by {signal.Signals(number).name}{what}")
+        name = signal.Signals(number).name
+        # Not "nothing was changed": a COMMIT that had been sent is not called back.
+        what = "; what had not been committed was rolled back" if running else ""
+        super().__init__(
+            f"interrupted by {name}{what}",
+            hint="`asyncmigrate status` shows what stands" if running else None,
+        )
         self.exit_status = _BASE + number  # type: ignore[misc]  # the class has none of its own
 
 

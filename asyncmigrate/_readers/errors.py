@@ -55,7 +55,12 @@ class ErrorView:
             found = plural(len(error.conflicts), "conflict")
             return f"{label} {found}; nothing was changed"
         lines = escape_block(error.message).splitlines() or [error.code]
-        heading = "\n".join([f"{label} {lines[0]}", *lines[1:]])
+        first = [f"{label} {lines[0]}"]
+        if width(lines[0]) + len("error: ") > self.width:
+            # What went wrong, and on a line of its own what became of it.
+            fact, _, consequence = lines[0].partition("; ")
+            first = [f"{label} {fact}", f"  {consequence}"][: 1 + bool(consequence)]
+        heading = "\n".join([*first, *lines[1:]])
         place = error.place
         if place:
             where = escape(place)

@@ -79,7 +79,10 @@ def repair(  # noqa: PLR0913 - one flag for each way
     action = _chosen(flags)
     wanted = tuple(versions or ())
     if action in {RepairAction.MARK_APPLIED, RepairAction.MARK_PENDING} and not wanted:
-        refuse(f"--{action} needs the versions that are meant")
+        refuse(
+            f"--{action} needs the versions that are meant",
+            hint="`asyncmigrate status` shows them",
+        )
     renames = dict(_rename(text) for text in renumber or ())
 
     def settle(emit: Emit, *, dry: bool) -> Awaitable[MigrationReport]:
@@ -111,7 +114,7 @@ def _chosen(flags: dict[RepairAction, bool]) -> RepairAction:
         refuse("nothing was asked for", hint=_WAYS)
     if len(chosen) > 1:
         both = " and ".join(f"--{action}" for action in chosen)
-        refuse(f"{both} exclude each other")
+        refuse(f"{both} exclude each other", hint="give one of them")
     return chosen[0]
 
 

@@ -43,7 +43,7 @@ def rollback(
     from asyncmigrate import _api
 
     if sum([steps is not None, to is not None, run]) > 1:
-        refuse("--steps, --to and --run exclude each other")
+        refuse("--steps, --to and --run exclude each other", hint="give one of them")
     number = None if steps is None else _count(steps)
 
     def undo(emit: Emit, *, dry: bool) -> Awaitable[MigrationReport]:
