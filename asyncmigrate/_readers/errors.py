@@ -154,8 +154,9 @@ class ErrorView:
         if not stand:
             none = "no migration of this run stands"
             return none if error.results and none not in error.message else ""
-        number = f"{plural(len(stand), 'migration')} of this run"
-        text = f"{number} {'stands' if len(stand) == 1 else 'stand'}: {stand[0]}"
+        verb = "stands" if len(stand) == 1 else "stand"
+        text = f"{plural(len(stand), 'migration')} of this run {verb}"
+        text = f"{'what stands' if text in error.message else text}: {stand[0]}"
         if len(stand) > 1:
             text += f" to {stand[-1]}"
         return shorten(text, self.width)

@@ -153,7 +153,7 @@ error: relation "userz" does not exist (SQLSTATE 42P01)
 5 |     FROM userz
   |          ^
 
-2 migrations of this run stand: 0001 users to 0002 orders\
+what stands: 0001 users to 0002 orders\
 """)
     error = document.document["error"]
     assert (document.exit_status, error["code"]) == (1, "migration_failed")
