@@ -16,6 +16,7 @@ _MARKER: Final = re.compile(r"--[ \t]*(up|down)[ \t\f\v]*", re.IGNORECASE)
 _DIRECTIVE: Final = re.compile(
     r"--[ \t]*asyncmigrate(?::|[ \t]+(?=[\w.-]+[ \t]*=))(.*)", re.IGNORECASE
 )
+_NOTABLE: Final = re.compile(r"--[ \t]*(?:up|down|asyncmigrate)", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^ \t\f\v]+")
 _PAIR: Final = re.compile(r"([A-Za-z][\w.-]*)(?:=(\S+))?", re.ASCII)
 _LINE_END: Final = re.compile(r"\r\n?|\n|\Z")
@@ -162,6 +163,8 @@ class _Reader:
 
     def on_comment(self, start: int, end: int) -> bool:
         """Note a directive; true for what is a marker if it is at top level."""
+        if not _NOTABLE.match(self.text, start, end):
+            return False
         if _MARKER.fullmatch(self.text, start, end):
             return not self.text[self.line_start(start) : start].strip(" \t\f\v\ufeff")
         if _DIRECTIVE.fullmatch(self.text, start, end):

@@ -235,7 +235,7 @@ class _Scanner:
         if self.shows(at, end):
             if self.nesting is None:
                 self.nesting, self.followed = Nesting(), self.begin
-            for token in lex(self.text, self.followed):
+            for token in lex(self.text, self.followed):  # pragma: no branch
                 if token.start >= at:
                     break
                 if token.kind not in IGNORED:

@@ -1,5 +1,9 @@
 """Checksums tell an edit that matters from one that does not."""
 
+import tokenize
+from collections.abc import Iterator
+from tokenize import TokenInfo
+
 import pytest
 
 from asyncmigrate._sql.checksum import (
@@ -101,3 +105,47 @@ def test_a_cosmetic_edit_of_python_leaves_the_tokens_alone(
 )
 def test_a_real_edit_of_python_changes_the_tokens(one: str, other: str) -> None:
     assert python_token_checksum(one) != python_token_checksum(other)
+
+
+TEXT = ["x = f'''{a}\n", "  {f'{b}'}\n", "'''; y = f'c'\n"]
+
+
+def newer_tokens(_: object) -> Iterator[TokenInfo]:
+    """Cut `TEXT` as Python does since 3.12: an f-string is several tokens, nested."""
+    start, middle, end, name, op = 901, 902, 903, tokenize.NAME, tokenize.OP
+    for kind, string, begins, ends in (
+        (name, "x", (1, 0), (1, 1)),
+        (op, "=", (1, 2), (1, 3)),
+        (start, "f'''", (1, 4), (1, 8)),
+        (op, "{", (1, 8), (1, 9)),
+        (name, "a", (1, 9), (1, 10)),
+        (op, "}", (1, 10), (1, 11)),
+        (middle, "\n  ", (1, 11), (2, 2)),
+        (op, "{", (2, 2), (2, 3)),
+        (start, "f'", (2, 3), (2, 5)),
+        (name, "b", (2, 6), (2, 7)),
+        (end, "'", (2, 8), (2, 9)),
+        (op, "}", (2, 9), (2, 10)),
+        (end, "'''", (3, 0), (3, 3)),
+        (op, ";", (3, 3), (3, 4)),
+        (name, "y", (3, 5), (3, 6)),
+        (op, "=", (3, 7), (3, 8)),
+        (start, "f'", (3, 9), (3, 11)),
+        (middle, "c", (3, 11), (3, 12)),
+        (end, "'", (3, 12), (3, 13)),
+        (tokenize.NEWLINE, "\n", (3, 13), (3, 14)),
+        (tokenize.ENDMARKER, "", (4, 0), (4, 0)),
+    ):
+        yield TokenInfo(kind, string, begins, ends, "")
+
+
+def test_python_tokens_are_the_same_for_every_version_of_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = python_token_checksum("".join(TEXT))
+
+    names = {901: "FSTRING_START", 902: "FSTRING_MIDDLE", 903: "FSTRING_END"}
+    monkeypatch.setattr(tokenize, "tok_name", tokenize.tok_name | names)
+    monkeypatch.setattr(tokenize, "generate_tokens", newer_tokens)
+
+    assert python_token_checksum("".join(TEXT)) == here

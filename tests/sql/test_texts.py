@@ -75,6 +75,17 @@ def test_line_numbers_hold_behind_a_long_common_beginning() -> None:
     ]
 
 
+def test_a_change_in_the_middle_of_a_long_text_is_shown_alone() -> None:
+    same = "".join(f"{n}\n" for n in range(5000))
+
+    text = unified(f"{same}a\n{same}", f"{same}b\n{same}", old_name="x", new_name="y")
+
+    assert text.splitlines()[2:] == [
+        "@@ -4998,7 +4998,7 @@",
+        *(" 4997", " 4998", " 4999", "-a", "+b", " 0", " 1", " 2"),
+    ]
+
+
 def test_a_huge_difference_is_cut_and_says_so() -> None:
     old = "".join(f"old {n}\n" for n in range(difference.MOST_LINES * 2))
     new = "".join(f"new {n}\n" for n in range(difference.MOST_LINES * 2))
