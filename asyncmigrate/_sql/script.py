@@ -1,9 +1,8 @@
 """One migration's SQL, understood before any of it runs.
 
 ``BEGIN … COMMIT`` around the whole script is taken as the wrapper that it is and
-blanked, so that every offset stays. Where the script's own blocks count, each of them
-is. What would end the run's transaction in the middle, and what is not SQL, is refused
-here, with its place, all of it at once.
+blanked, so that every offset stays. What would end the run's transaction in the
+middle, and what is not SQL, is refused here, with its place, all of it at once.
 """
 
 import re
@@ -31,17 +30,6 @@ class Refusal:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Statements of a script that are one transaction."""
-
-    start: int
-    stop: int
-    """Numbers of its first statement, and of the first behind it."""
-    modes: str = ""
-    """For BEGIN, as in `Script`."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """A script as it will run."""
@@ -59,9 +47,6 @@ class Script:
     transaction: bool
     """Whether it runs in one transaction."""
     refusals: tuple[Refusal, ...]
-    blocks: tuple[Block, ...] = ()
-    """Of a script that is not one transaction: its own. Every other statement counts
-    by itself."""
 
     @property
     def transactional(self) -> bool:
@@ -88,25 +73,10 @@ class Script:
         """No reset undoes what it does to the session."""
         return any(kind.new_session for kind in self.kinds)
 
-    def block_at(self, number: int) -> Block:
-        """The transaction of a statement, in a script that is not one itself."""
-        for block in self.blocks:
-            if block.start <= number < block.stop:
-                return block
-        return Block(number, number + 1)
 
-
-def read_script(
-    text: str, *, transaction: bool | None = None, blocks: bool = False
-) -> Script:
-    """Understand a script; *transaction* is what its directive says, if anything.
-
-    With *blocks* the script's own ``BEGIN … COMMIT`` are each one transaction. What
-    stands outside them is one, too, as in a query of several statements; with
-    *transaction* false each of its statements counts by itself, as psql sends them.
-    """
-    reader = _Reader(text, transaction)
-    return reader.read_blocks() if blocks else reader.read()
+def read_script(text: str, *, transaction: bool | None = None) -> Script:
+    """Understand a script; *transaction* is what its directive says, if anything."""
+    return _Reader(text, transaction).read()
 
 
 class _Reader:
@@ -120,25 +90,6 @@ class _Reader:
         self.pairs: list[tuple[Statement, StatementKind]] = []
 
     def read(self) -> Script:
-        self.split()
-        wrapped = self.unwrap()
-        self.hoist()
-        transaction = self.effective(wrapped=wrapped)
-        return self.script(wrapped=wrapped, transaction=transaction)
-
-    def read_blocks(self) -> Script:
-        self.split()
-        grouping = Grouping(self.text, self.refuse, implicit=self.asked is None)
-        groups = grouping.of(self.pairs)
-        self.blanks += grouping.blanks
-        kept: list[Pair] = []
-        blocks: list[Block] = []
-        wrapped = modes = None
-        for group in groups:
-            ...
-        raise NotImplementedError
-
-    def split(self) -> None:
         try:
             statements = split(self.text)
         except Unterminated as error:
