@@ -133,8 +133,9 @@ def _(event: events.OthersBlocked, age: float, look: Look) -> list[Text]:
 @note.register
 def _(event: events.MigrationRetried, age: float, look: Look) -> list[Text]:
     head = f"    try {event.attempt} of {event.of} was rolled back: {event.reason}"
-    if event.retry_in > age:
-        head += f"; again in {spell_clock(event.retry_in - age)}"
+    if event.retry_in <= age:  # by now others may be in the way
+        return [look.cut(head, "yellow")]
+    head += f"; again in {spell_clock(event.retry_in - age)}"
     return [look.cut(head, "yellow"), *_sessions(event.blockers, look)]
 
 

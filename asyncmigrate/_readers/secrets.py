@@ -39,11 +39,6 @@ class Redactor:
             self._secrets.update({secret, unquote(secret)})
         self._secrets -= _harmless(dsn)
 
-    def learn_secret(self, secret: str | None) -> None:
-        """Learn a password itself."""
-        if secret:
-            self._secrets.add(secret)
-
     def __call__(self, text: str) -> str:
         """*text*, with every password in it replaced."""
         distinct = {s for s in self._secrets if len(s) >= _DISTINCT and not s.isalpha()}

