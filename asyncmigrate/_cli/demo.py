@@ -6,14 +6,14 @@ the edit. The server and the files are removed in every ending, on Ctrl-C too.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from asyncmigrate import events
 from asyncmigrate._cli.command import Call
+from asyncmigrate._cli.pair import Both
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import ConflictsFound
 from asyncmigrate.results import MigrationReport, Status
@@ -65,8 +65,8 @@ def _tour(show: "_Show", settings: Settings, directory: Path) -> None:
     from asyncmigrate import _api
 
     call = show.call
-    show.command("migrate", "two of them, started at once, as two replicas would be")
-    both = _Both()
+    show.command("migrate", "two of them at once, as two replicas would start")
+    both = Both()
     first, second = call.run(lambda emit: both.migrate(settings, emit))
     show.summary(max(first, second, key=len))
     show.tell("", "Meanwhile the other one:")
@@ -77,7 +77,7 @@ def _tour(show: "_Show", settings: Settings, directory: Path) -> None:
     show.command("status")
     show.status(call.run(lambda _: _api.read_status(settings)))
 
-    show.command("rollback", "the newest one; the views that stand on it step aside")
+    show.command("rollback", "the newest one; the views step aside meanwhile")
     show.summary(call.run(lambda emit: _api.run_rollback(settings, emit=emit)))
 
     show.command("migrate", "what was rolled back can be applied again")
@@ -116,60 +116,6 @@ def _copy(source: Traversable, target: Path) -> None:
 def _edit(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(BEFORE, AFTER), encoding="utf-8")
-
-
-@dataclass(slots=True)
-class _Both:
-    """Two runners at once: the one that works is shown, the other's story kept.
-
-    Which one that is, is known when the first of them has the lock.
-    """
-
-    early: tuple[list[events.Event], list[events.Event]] = field(
-        default_factory=lambda: ([], [])
-    )
-    worker: int | None = None
-    told: list[str] = field(default_factory=list)
-    """What the runner that did not work had to say, in lines."""
-
-    async def migrate(
-        self, settings: Settings, show: events.Emit
-    ) -> tuple[MigrationReport, MigrationReport]:
-        """Both reports. Cancelled, both are."""
-        import anyio
-
-        from asyncmigrate import _api
-
-        reports: dict[int, MigrationReport] = {}
-
-        async def one(number: int) -> None:
-            reports[number] = await _api.run_migrate(
-                settings, emit=lambda event: self._take(number, event, show)
-            )
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(one, 0)
-            group.start_soon(one, 1)
-        return reports[0], reports[1]
-
-    def _take(self, number: int, event: events.Event, show: events.Emit) -> None:
-        if self.worker is None:
-            self.early[number].append(event)
-            if isinstance(event, events.LockAcquired):
-                self.worker = number
-                for each in self.early[number]:
-                    show(each)
-                for each in self.early[1 - number]:
-                    self._keep(each)
-        elif number == self.worker:
-            show(event)
-        else:
-            self._keep(event)
-
-    def _keep(self, event: events.Event) -> None:
-        # Of several waits the first says enough; that nothing was left, its report does.
-        if isinstance(event, events.LockWaiting) and not self.told:
-            self.told.append(str(event))
 
 
 @dataclass(frozen=True, slots=True)
