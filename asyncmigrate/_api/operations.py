@@ -28,7 +28,7 @@ from asyncmigrate._plan import (
     problems_as_conflicts,
 )
 from asyncmigrate._settings import Settings
-from asyncmigrate.errors import Conflict, InvalidUsage
+from asyncmigrate.errors import Conflict, ConflictsFound, InvalidUsage
 from asyncmigrate.events import Emit, Warned
 from asyncmigrate.results import (
     HistoryEntry,
@@ -65,6 +65,28 @@ async def _in_run(
 
 def _source(settings: Settings) -> Source:
     return read_directory(settings.directory, format=settings.format)
+
+
+def _filled(settings: Settings) -> Source:
+    """The directory, which must hold something: a wrong mount looks like an empty one.
+
+    Raises:
+        ConflictsFound: there is not one file in it.
+    """
+    source = _source(settings)
+    if source.files or source.problems:
+        return source
+    directory = ", ".join(settings.directory)
+    raise ConflictsFound(
+        [
+            Conflict(
+                kind="empty",
+                message=f"there are no migrations in {directory}",
+                hint="give the right `--directory`, or write the first migration with"
+                " `asyncmigrate new NAME`",
+            )
+        ]
+    )
 
 
 async def _do(
@@ -110,7 +132,7 @@ async def run_migrate(
 ) -> MigrationReport:
     """Apply what is pending; see `migrate`."""
     wish = MigrateWish(target=target, allow_out_of_order=settings.allow_out_of_order)
-    job = Migrate(_source(settings), wish)
+    job = Migrate(_filled(settings), wish)
     return await _do(job, settings, emit, dry_run=dry_run)
 
 
@@ -131,7 +153,7 @@ async def run_rollback(  # noqa: PLR0913 - the command's options
         message = f"{steps} is no number of migrations to roll back"
         raise InvalidUsage(message, hint="give a number from 1 on")
     wish = RollbackWish(steps=steps, target=target, last_run=last_run)
-    job = Rollback(_source(settings), wish)
+    job = Rollback(_filled(settings), wish)
     return await _do(job, settings, emit, dry_run=dry_run)
 
 
@@ -139,7 +161,7 @@ async def run_redo(
     settings: Settings, *, dry_run: bool = False, emit: Emit | None = None
 ) -> MigrationReport:
     """Undo the newest migration and apply it again."""
-    job = Rollback(_source(settings), RollbackWish(redo=True))
+    job = Rollback(_filled(settings), RollbackWish(redo=True))
     return await _do(job, settings, emit, dry_run=dry_run)
 
 
@@ -151,7 +173,7 @@ async def run_baseline(
     emit: Emit | None = None,
 ) -> MigrationReport:
     """Mark everything up to *version* as there already; see `baseline`."""
-    job = Baseline(_source(settings), version)
+    job = Baseline(_filled(settings), version)
     return await _do(job, settings, emit, dry_run=dry_run)
 
 
@@ -165,7 +187,7 @@ async def run_repair(  # noqa: PLR0913 - the command's options
     emit: Emit | None = None,
 ) -> MigrationReport:
     """Settle what a person must decide; see `repair`."""
-    job = Repair(_source(settings), action, tuple(versions), renames or {})
+    job = Repair(_filled(settings), action, tuple(versions), renames or {})
     return await _do(job, settings, emit, dry_run=dry_run)
 
 

@@ -49,19 +49,22 @@ async def open_session(
     except asyncpg.PostgresError as error:
         raise _refused(error, where, address) from error
     except (asyncpg.InterfaceError, ssl.SSLCertVerificationError) as error:
+        message = f"cannot connect to {where}: {address.scrubbed(describe(error))}"
         raise InvalidSetting(
-            f"cannot connect to {where}: {address.scrubbed(describe(error))}",
+            message,
             hint="check the DSN and the PG* variables",
         ) from error
     except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
+        message = f"cannot connect to {where}: {address.scrubbed(describe(error))}"
         raise NotYet(
-            f"cannot connect to {where}: {address.scrubbed(describe(error))}",
+            message,
             hint="check host and port, or wait for it with `wait_for_database`",
         ) from error
     except ValueError as error:
         # Raised while the DSN is read; its text may repeat a piece of it.
+        message = "the DSN cannot be read"
         raise InvalidSetting(
-            "the DSN cannot be read", hint="percent-encode user and password"
+            message, hint="percent-encode user and password"
         ) from error
 
 

@@ -13,7 +13,7 @@ import asyncpg
 
 
 @dataclass(slots=True)
-class StatementFailed(Exception):  # noqa: N818 - errors read as facts
+class StatementFailed(Exception):
     """The server refused a statement; the connection lives."""
 
     message: str

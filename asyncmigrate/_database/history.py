@@ -29,14 +29,15 @@ SELECT id, kind, version, version_key, name, file, file_sha256, checksum,
        token_checksum, down_checksum, direction, state, statements_done,
        statements_total, origin, run_id,
        pg_catalog.row_security_active({relation}::pg_catalog.text),
-       pg_catalog.strpos(before_image, '"uncertain"') OPERATOR(pg_catalog.>) 0
+       pg_catalog.strpos(before_image, '"uncertain"') OPERATOR(pg_catalog.>) 0,
+       rolled_back_at IS NULL
 FROM {schema}.schema_migrations
 WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
-  AND rolled_back_at IS NULL
+  AND (rolled_back_at IS NULL OR kind OPERATOR(pg_catalog.=) 'repeatable'::pg_catalog.text)
 UNION ALL
 SELECT layout, NULL, min_reader::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       pg_catalog.row_security_active({relation}::pg_catalog.text), NULL
+       pg_catalog.row_security_active({relation}::pg_catalog.text), NULL, NULL
 FROM {schema}.meta
 ORDER BY 1
 """
@@ -100,9 +101,19 @@ async def look(session: Session) -> Looked:
         (int(meta[0][0] or 0), int(meta[0][2] or 0)) if meta else (0, 0)
     )
     secured = any(row[16] == "t" for row in rows)
-    applied = [_applied(row) for row in rows if row[1] is not None]
-    versioned = [row for row in applied if row.kind is Kind.VERSIONED]
-    newest = {row.version_key: row for row in applied if row.kind is Kind.REPEATABLE}
+    versioned: list[Applied] = []
+    newest: dict[str, Applied] = {}
+    for row in rows:
+        if row[1] is None:
+            continue
+        applied = _applied(row)
+        if applied.kind is Kind.VERSIONED:
+            versioned.append(applied)
+        elif row[18] == "t":
+            newest[applied.version_key] = applied
+        else:
+            # Undone since: the rows before it do not stand up again.
+            newest.pop(applied.version_key, None)
     history = History(
         rows=tuple(sorted(versioned, key=lambda row: row.order)),
         repeatables=tuple(sorted(newest.values(), key=lambda row: row.version_key)),
@@ -289,8 +300,10 @@ def update_if_locked(
     if finish:
         pairs += [
             "applied_at = pg_catalog.clock_timestamp()",
-            "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
-            " - started_at) * 1000)::pg_catalog.int8",
+            (
+                "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
+                " - started_at) * 1000)::pg_catalog.int8"
+            ),
         ]
     return (
         f"UPDATE {session.names.schema}.schema_migrations SET {', '.join(pairs)}"

@@ -11,9 +11,10 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
-import asyncpg
+if TYPE_CHECKING:
+    import asyncpg
 
 from asyncmigrate._database.failures import SessionLost, describe, translated
 from asyncmigrate._sql.quoting import quote_ident, quote_literal

@@ -107,6 +107,12 @@ async def current_xid(session: Session) -> str:
     return (await session.ask(CURRENT_XID))[0][0] or ""
 
 
+async def was_committed(session: Session, xid: str) -> bool:
+    """Whether a transaction of this session's, which is over, stands. One round trip."""
+    query = f"SELECT pg_catalog.pg_xact_status('{xid}'::pg_catalog.xid8)"
+    return (await session.ask(query))[0][0] == "committed"
+
+
 async def roll_back(session: Session) -> None:
     """End whatever transaction is open, without a word where there is none."""
     await session.execute(f"ROLLBACK;{resets()}{SEARCH_PATH}")

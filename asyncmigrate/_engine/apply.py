@@ -17,19 +17,15 @@ from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.record import record_escape, record_sql
+from asyncmigrate._engine.ending import judge, roll_back
+from asyncmigrate._engine.record import record_sql
 from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.scripts import Ready, is_unlimited
-from asyncmigrate._engine.watch import Verdict, Watch
+from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Blocker
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.statements import Statement
-from asyncmigrate.errors import (
-    LockLost,
-    MigrationError,
-    MigrationFailed,
-    TransactionEscaped,
-)
+from asyncmigrate.errors import MigrationError, MigrationFailed
 from asyncmigrate.events import MigrationRetried, MigrationStarted, StatementFinished
 
 
@@ -39,6 +35,8 @@ class Attempt:
 
     statement: Statement | None = None
     """The one that was running, where they run one by one."""
+    xid: str | None = None
+    """The id of its transaction, where that is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Done:
     attempts: int
 
 
-async def apply(  # noqa: C901 - one loop of tries, each ending told apart
+async def apply(
     step: Step, ready: Ready, session: Session, run: Run, watch: Watch
 ) -> Done:
     """Run *step* in a transaction and record it, trying again while locks are held.
@@ -71,33 +69,9 @@ async def apply(  # noqa: C901 - one loop of tries, each ending told apart
         tries += not diagnosing
         if tries > 1:
             run.emit(_started(step, run, tries))
-        attempt = Attempt()
-        number = watch.begin(
-            step.version, ready.block_limit, is_python=ready.script is None
-        )
         began = time.monotonic()
-        try:
-            if one_by_one:
-                await _one_by_one(step, ready, session, run, attempt)
-            else:
-                await _in_one_trip(step, ready, session, run)
-        except StatementFailed as failure:
-            verdict = watch.end()
-            error = await _after(step, ready, session, run, attempt, failure, verdict)
-        except SessionLost:
-            watch.end()
-            raise
-        except python.Raised as raised:
-            verdict = watch.end()
-            await _roll_back(session, run)
-            error = python.failed(step, ready, raised, run, verdict)
-        except BaseException:
-            watch.end()
-            await _roll_back(session, run)
-            raise
-        else:
-            if watch.end() is not None:
-                await _swallow_cancel(session, run)
+        error = await _try(step, ready, session, run, watch, one_by_one=one_by_one)
+        if error is None:
             return Done(time.monotonic() - began, tries)
         transient = failures.is_transient(error.sqlstate, error.__cause__)
         seen_blockers = watch.blockers or seen_blockers
@@ -126,7 +100,46 @@ async def apply(  # noqa: C901 - one loop of tries, each ending told apart
             one_by_one = diagnosing = True
         else:
             raise error
-        del number
+
+
+async def _try(  # noqa: PLR0913 - what a try needs
+    step: Step,
+    ready: Ready,
+    session: Session,
+    run: Run,
+    watch: Watch,
+    *,
+    one_by_one: bool,
+) -> MigrationError | None:
+    """Try once; what failed, after it was rolled back."""
+    attempt = Attempt()
+    watch.begin(step.version, ready.block_limit, is_python=ready.script is None)
+    try:
+        if one_by_one:
+            await _one_by_one(step, ready, session, run, attempt)
+        else:
+            await _in_one_trip(step, ready, session, run)
+    except (StatementFailed, python.Raised) as failure:
+        return await judge(
+            step,
+            ready,
+            session,
+            run,
+            failure=failure,
+            verdict=watch.end(),
+            statement=attempt.statement,
+            xid=attempt.xid,
+        )
+    except SessionLost:
+        watch.end()
+        raise
+    except BaseException:
+        watch.end()
+        await roll_back(session, run)
+        raise
+    if watch.end() is not None:
+        await _swallow_cancel(session, run)
+    return None
 
 
 def _started(step: Step, run: Run, attempt: int) -> MigrationStarted:
@@ -170,7 +183,7 @@ async def _one_by_one(
     modes = ready.script.modes if ready.script else ""
     await session.execute(transaction.resets())
     await session.execute(transaction.begin(session, ready.limits, modes))
-    xid = await transaction.current_xid(session)
+    xid = attempt.xid = await transaction.current_xid(session)
     if ready.script is None:
         await python.call(step, session)
     else:
@@ -217,20 +230,6 @@ async def run_statement(text: str, statement: Statement, session: Session) -> No
         await session.copy_in(statement.text, text[start:end].encode())
 
 
-async def _roll_back(session: Session, run: Run) -> None:
-    """Leave no open transaction, or no connection."""
-    ended = False
-    with bounded(run.settings.cleanup_grace):
-        try:
-            if not session.is_closed:
-                await transaction.roll_back(session)
-            ended = True
-        except (SessionLost, StatementFailed):
-            ended = False
-    if not ended:
-        session.terminate()
-
-
 async def _swallow_cancel(session: Session, run: Run) -> None:
     """A cancel that came after COMMIT must not hit the next statement."""
     with bounded(run.settings.cleanup_grace):
@@ -240,59 +239,3 @@ async def _swallow_cancel(session: Session, run: Run) -> None:
                 await session.execute(SEARCH_PATH)
             except StatementFailed:
                 continue
-
-
-async def _after(  # noqa: PLR0913 - what the failure is judged by
-    step: Step,
-    ready: Ready,
-    session: Session,
-    run: Run,
-    attempt: Attempt,
-    failure: StatementFailed,
-    verdict: Verdict | None,
-) -> MigrationError:
-    """Roll back, and say what the failure means."""
-    await _roll_back(session, run)
-    if session.is_closed:
-        raise SessionLost(str(failure)) from failure
-    if transaction.lock_lost(failure):
-        return LockLost("the server says that this session no longer holds it")
-    if transaction.escaped(failure):
-        await record_escape(step, session, run)
-        return TransactionEscaped(
-            f"the script of {step.version} ended the transaction it ran in; what it had"
-            " written by then stays, and the migration stands as failed",
-            version=step.version,
-            file=ready.part.file,
-            line=ready.part.line,
-            hint="take COMMIT and ROLLBACK out of the script, look at what it left, then"
-            f" `asyncmigrate repair --mark-applied {step.version}` or"
-            f" `--mark-pending {step.version}`",
-        )
-    if transaction.released(failure):
-        return MigrationFailed(
-            f"the script of {step.version} released the lock of the run;"
-            f" {failures.ROLLED_BACK}; {run.standing()}",
-            version=step.version,
-            file=ready.part.file,
-            line=ready.part.line,
-            sqlstate="22023",
-            hint="take `pg_advisory_unlock_all()` out of the script",
-        )
-    if verdict is not None:
-        statement = attempt.statement or _only(ready)
-        return failures.block_limit_reached(step, ready, verdict, statement)
-    return failures.failed(
-        step,
-        ready,
-        failure,
-        run,
-        offset=failure.position,
-        statement=attempt.statement or _only(ready),
-    )
-
-
-def _only(ready: Ready) -> Statement | None:
-    """The statement that it must have been, where there is but one."""
-    script = ready.script
-    return script.statements[0] if script and len(script.statements) == 1 else None

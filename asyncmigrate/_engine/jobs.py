@@ -117,13 +117,11 @@ class Rollback:
             again = {row.version_key for row in self.chosen}
         wanted = [file for file in self.source.files if file.key in keys | again]
         definitions, problems = read_definitions(self.source, history, wanted)
-        touched = {f.file for f in wanted}
         parts: dict[str, Part] = {
             row.down_checksum: read_stored_down(stored[row.down_checksum], row.file)
             for row in (*chosen, *history.repeatables)
             if row.down_checksum and row.down_checksum in stored
         }
-        del touched
         if chosen and not self.wish.last_run:
             self._require_newest(history, chosen)
         plan = decide_rollback(
@@ -131,8 +129,8 @@ class Rollback:
             problems,
             history,
             definitions,
-            parts,
-            chosen,
+            stored=parts,
+            chosen=chosen,
             redo=self.wish.redo,
         )
         if plan.is_empty and not plan.conflicts and self.wish.redo:
@@ -147,14 +145,13 @@ class Rollback:
         files = [file for file in self.source.files if file.key in keys]
         if not files:
             return Plan()
-        plan = decide_migrate(
+        return decide_migrate(
             self.source.files,
             (),
             history,
             definitions,
             MigrateWish(target=files[-1].label, allow_out_of_order=True),
         )
-        return plan
 
     def _require_newest(self, history: History, chosen: tuple[Applied, ...]) -> None:
         ids = {row.id for row in self.chosen or ()}
@@ -216,7 +213,7 @@ class Repair:
             if row.checksum and row.file_sha256 not in digests
         }
 
-    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - shown by the caller
+    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
         """What is to be written."""
         definitions, problems = read_definitions(self.source, history)
         return decide_repair(
@@ -224,7 +221,7 @@ class Repair:
             problems,
             history,
             definitions,
-            self.action,
-            self.versions,
-            self.renames,
+            action=self.action,
+            versions=self.versions,
+            renames=self.renames,
         )

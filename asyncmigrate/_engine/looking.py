@@ -33,17 +33,21 @@ async def look(session: Session) -> Looked:
         seen = await history.look(session)
     except StatementFailed as failure:
         if failure.sqlstate == "42501":
-            raise PrivilegeMissing(
+            message = (
                 f"this role may not read the history: {failure.message};"
-                " nothing was changed",
+                " nothing was changed"
+            )
+            raise PrivilegeMissing(
+                message,
                 sqlstate=failure.sqlstate,
                 hint=f"`GRANT USAGE ON SCHEMA {schema} TO …` and"
                 f" `GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO …`,"
                 " or list the role in `readers`",
             ) from failure
         if failure.sqlstate not in {"42P01", "3F000", _NO_COLUMN}:
+            message = f"the history cannot be read: {failure.message}"
             raise DatabaseUnusable(
-                f"the history cannot be read: {failure.message}",
+                message,
                 sqlstate=failure.sqlstate,
             ) from failure
         present = await tables.existing_tables(session)
@@ -52,9 +56,12 @@ async def look(session: Session) -> Looked:
             return await look(session)
         if present:
             absent = ", ".join(sorted(set(tables.TABLES) - present)) or "a column"
-            raise TrackingSchemaUnsafe(
+            message = (
                 f"the tracking schema {schema} is incomplete: {absent} is missing;"
-                " nothing was changed",
+                " nothing was changed"
+            )
+            raise TrackingSchemaUnsafe(
+                message,
                 hint="restore it from a backup, or use another `tracking_schema`",
             ) from failure
         return Looked(History(), 0, 0, row_security=False)

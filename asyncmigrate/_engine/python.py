@@ -58,8 +58,14 @@ async def call(step: Step, session: Session) -> None:
         sys.modules.pop(name, None)
 
 
-def failed(
-    step: Step, ready: Ready, raised: Raised, run: Run, verdict: Verdict | None
+def failed(  # noqa: PLR0913 - what a failure is told by
+    step: Step,
+    ready: Ready,
+    raised: Raised,
+    run: Run,
+    verdict: Verdict | None,
+    *,
+    left: str,
 ) -> MigrationError:
     """The error that the caller of the run sees."""
     if verdict is not None:
@@ -71,7 +77,7 @@ def failed(
     state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
     final = MigrationFailed(
         f"{type(error).__name__}: {error}{state}; migration {step.version} failed:"
-        f" {failures.ROLLED_BACK}; {run.standing()}",
+        f" {left}; {run.standing()}",
         version=step.version,
         file=ready.part.file,
         line=lines[-1] if lines else None,

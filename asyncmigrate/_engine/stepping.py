@@ -1,24 +1,18 @@
 """One step after the other: each applied, told, and counted."""
 
 from asyncmigrate._database.session import SEARCH_PATH, Session
-from asyncmigrate._engine.apply import Done, apply
+from asyncmigrate._engine.apply import apply
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.piecewise import apply_piecewise
 from asyncmigrate._engine.prepare import Prepared
 from asyncmigrate._engine.scripts import Ready
+from asyncmigrate._engine.telling import begin_step, fail_step, finish_step
 from asyncmigrate._engine.together import apply_together
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Direction, History, State
 from asyncmigrate._plan import Apply, Step, Undo
 from asyncmigrate.errors import MigrationError, MigrationFailed
-from asyncmigrate.events import (
-    MigrationApplied,
-    MigrationErred,
-    MigrationRolledBack,
-    MigrationStarted,
-    Warned,
-)
-from asyncmigrate.results import MigrationResult, Outcome
+from asyncmigrate.events import Warned
 
 
 class Renew(Exception):
@@ -75,87 +69,7 @@ async def take_step(
         fail_step(step, run, error)
         raise
     run.in_doubt = None
-    finish_step(step, run, done)
-
-
-def begin_step(step: Step, run: Run) -> None:
-    """Say that a migration begins."""
-    run.number = len(run.results) + 1
-    run.current = step.version
-    run.emit(
-        MigrationStarted(
-            version=step.version,
-            title=step.name,
-            direction=step.direction,
-            number=run.number,
-            total=run.total,
-        )
-    )
-
-
-def finish_step(step: Step, run: Run, done: Done) -> None:
-    """Say that a migration stands, or stands no more."""
-    up = isinstance(step, Apply)
-    source = "file" if isinstance(step, Apply) else step.source
-    run.current = None
-    run.results.append(
-        MigrationResult(
-            version=step.version,
-            name=step.name,
-            direction=step.direction,
-            status=Outcome.APPLIED if up else Outcome.ROLLED_BACK,
-            duration=done.duration,
-            attempts=done.attempts,
-            file=step.part.file,
-            source=source,
-        )
-    )
-    if up:
-        run.emit(
-            MigrationApplied(
-                version=step.version,
-                title=step.name,
-                duration=done.duration,
-                number=run.number,
-                total=run.total,
-            )
-        )
-    else:
-        run.emit(
-            MigrationRolledBack(
-                version=step.version,
-                title=step.name,
-                duration=done.duration,
-                number=run.number,
-                total=run.total,
-                source=source,
-            )
-        )
-
-
-def fail_step(step: Step, run: Run, error: MigrationError) -> None:
-    """Say that a migration failed."""
-    run.current = None
-    run.results.append(
-        MigrationResult(
-            version=step.version,
-            name=step.name,
-            direction=step.direction,
-            status=Outcome.FAILED,
-            error=error.message,
-            file=step.part.file,
-        )
-    )
-    run.emit(
-        MigrationErred(
-            version=step.version,
-            title=step.name,
-            error=error.message,
-            sqlstate=error.sqlstate,
-            number=run.number,
-            total=run.total,
-        )
-    )
+    finish_step(step, run, done.duration, done.attempts)
 
 
 def settle_doubt(run: Run, history: History) -> None:
@@ -180,4 +94,4 @@ def settle_doubt(run: Run, history: History) -> None:
             for row in rows
         )
     if done:
-        finish_step(step, run, Done(0.0, 1))
+        finish_step(step, run, 0.0, 1)

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 import anyio
 
@@ -10,19 +12,22 @@ from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
-from asyncmigrate._engine.apply import Attempt, Done, run_statements
+from asyncmigrate._engine.apply import Attempt, run_statements
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.ending import judge, roll_back
 from asyncmigrate._engine.record import record_sql
-from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.scripts import Ready
+from asyncmigrate._engine.telling import fail_step, finish_step
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._plan import Step
-from asyncmigrate.errors import LockLost, MigrationError, MigrationFailed
+from asyncmigrate.errors import MigrationError, MigrationFailed, TransactionEscaped
 from asyncmigrate.events import MigrationRetried, MigrationStarted
 from asyncmigrate.results import MigrationResult, Outcome
 
 Steps = Sequence[tuple[Step, Ready]]
+
+_LEFT: Final = "the single transaction was rolled back"
 
 
 async def apply_together(
@@ -33,64 +38,125 @@ async def apply_together(
     Raises:
         MigrationFailed: one failed, so that none stands; the others are ``skipped``.
     """
-    from asyncmigrate._engine import stepping  # noqa: PLC0415 - it calls this room
-
     waits = pauses(0.2, 5.0)
-    tries = 0
+    careful: set[int] = set()
+    tries = 1
     while True:
-        tries += 1
-        durations: list[float] = []
-        at = 0
-        attempt = Attempt()
+        attempt = _Attempt(one_by_one=careful)
         try:
-            xid = await _begin(steps, session)
-            for at, (step, ready) in enumerate(steps):
-                run.number, run.current = at + 1, step.version
-                run.emit(_started(step, run, tries))
-                began = time.monotonic()
-                watch.begin(step.version, ready.block_limit, is_python=not ready.script)
-                await _one(step, ready, session, run, attempt, xid)
-                durations.append(time.monotonic() - began)
-            run.in_doubt = steps[-1][0]
-            await session.execute("COMMIT")
-            run.in_doubt = None
-            watch.end()
+            await _try(steps, session, run, watch, attempt)
         except (StatementFailed, python.Raised) as failure:
-            verdict = watch.end()
-            await _roll_back(session, run)
-            step, ready = steps[at]
-            error = _error(step, ready, failure, run, attempt, verdict)
-            sqlstate = error.sqlstate
-            transient = failures.is_transient(sqlstate, error.__cause__)
-            plain = type(error) is MigrationFailed
-            if plain and transient and tries < run.settings.lock_retries:
-                pause = next(waits)
-                run.emit(
-                    MigrationRetried(
-                        version=step.version,
-                        attempt=tries,
-                        of=run.settings.lock_retries,
-                        retry_in=pause,
-                        reason=str(error.__cause__ or error),
-                        sqlstate=sqlstate,
-                        blockers=watch.blockers,
-                    )
-                )
-                await anyio.sleep(pause)
-                continue
-            _skip(steps, at, run)
-            stepping.fail_step(step, run, error)
-            raise error from error.__cause__
+            step, ready = steps[attempt.at]
+            error = await judge(
+                step,
+                ready,
+                session,
+                run,
+                failure=failure,
+                verdict=watch.end(),
+                statement=attempt.statement,
+                xid=attempt.xid,
+                left=_LEFT,
+            )
         except SessionLost:
             watch.end()
             raise
         except BaseException:
             watch.end()
-            await _roll_back(session, run)
+            await roll_back(session, run)
             raise
-        for (step, _), duration in zip(steps, durations, strict=True):
-            stepping.finish_step(step, run, Done(duration, tries))
-        return
+        else:
+            watch.end()
+            for (step, _), duration in zip(steps, attempt.durations, strict=True):
+                finish_step(step, run, duration, tries)
+            return
+        plain = type(error) is MigrationFailed
+        transient = failures.is_transient(error.sqlstate, error.__cause__)
+        if plain and transient and tries < run.settings.lock_retries:
+            pause = next(waits)
+            run.emit(
+                MigrationRetried(
+                    version=step.version,
+                    attempt=tries,
+                    of=run.settings.lock_retries,
+                    retry_in=pause,
+                    reason=str(error.__cause__ or error),
+                    sqlstate=error.sqlstate,
+                    blockers=watch.blockers,
+                )
+            )
+            await anyio.sleep(pause)
+            tries += 1
+        elif (
+            plain and error.line is None and ready.script and attempt.at not in careful
+        ):
+            careful.add(attempt.at)  # to say which of its statements it is
+        else:
+            _tell(steps, attempt.at, run, error)
+            raise error from error.__cause__
+
+
+@dataclass(slots=True)
+class _Attempt(Attempt):
+    """Where a try of all of them has come to."""
+
+    one_by_one: set[int] = field(default_factory=set)
+    """The places of those that run statement by statement."""
+    at: int = 0
+    durations: list[float] = field(default_factory=list)
+
+
+async def _try(
+    steps: Steps, session: Session, run: Run, watch: Watch, attempt: _Attempt
+) -> None:
+    attempt.xid = xid = await _begin(steps, session)
+    for at, (step, ready) in enumerate(steps):
+        attempt.at = at
+        run.number, run.current = at + 1, step.version
+        run.emit(
+            MigrationStarted(
+                version=step.version,
+                title=step.name,
+                direction=step.direction,
+                number=run.number,
+                total=run.total,
+            )
+        )
+        began = time.monotonic()
+        watch.begin(step.version, ready.block_limit, is_python=not ready.script)
+        await run_inside(
+            step,
+            ready,
+            session,
+            run,
+            attempt,
+            xid,
+            one_by_one=at in attempt.one_by_one,
+        )
+        attempt.durations.append(time.monotonic() - began)
+    run.in_doubt = steps[-1][0]
+    await session.execute("COMMIT")
+    run.in_doubt = None
+
+
+def _tell(steps: Steps, failed: int, run: Run, error: MigrationError) -> None:
+    """What became of each: all were rolled back, unless one escaped with them."""
+    step = steps[failed][0]
+    if isinstance(error, TransactionEscaped):
+        for each, _ in steps[:failed]:
+            finish_step(each, run, 0.0, 1)
+    else:
+        run.results.extend(
+            MigrationResult(
+                version=each.version,
+                name=each.name,
+                direction=each.direction,
+                status=Outcome.SKIPPED,
+                file=each.part.file,
+            )
+            for each, _ in steps[:failed]
+        )
+    fail_step(step, run, error)
 
 
 async def _begin(steps: Steps, session: Session) -> str:
@@ -101,14 +167,22 @@ async def _begin(steps: Steps, session: Session) -> str:
     return await transaction.current_xid(session)
 
 
-async def _one(  # noqa: PLR0913 - what one migration of the transaction needs
-    step: Step, ready: Ready, session: Session, run: Run, attempt: Attempt, xid: str
+async def run_inside(  # noqa: PLR0913, PLR0917 - what one migration needs
+    step: Step,
+    ready: Ready,
+    session: Session,
+    run: Run,
+    attempt: Attempt,
+    xid: str,
+    *,
+    one_by_one: bool = False,
 ) -> None:
+    """Run one migration, and write its row, in the open transaction *xid*."""
     attempt.statement = None
     begin = transaction.resets() + transaction.limits_sql(session, ready.limits)
     after = transaction.prove(session, xid=xid) + record_sql(step, session, run)
     script = ready.script
-    if script is not None and not script.has_copy_data:
+    if script is not None and not script.has_copy_data and not one_by_one:
         try:
             await session.execute(begin + ready.body + after)
         except StatementFailed as failure:
@@ -125,63 +199,3 @@ async def _one(  # noqa: PLR0913 - what one migration of the transaction needs
         await run_statements(step, ready, session, run, attempt)
     attempt.statement = None
     await session.execute(after)
-
-
-def _error(  # noqa: PLR0913 - what the failure is judged by
-    step: Step,
-    ready: Ready,
-    failure: StatementFailed | python.Raised,
-    run: Run,
-    attempt: Attempt,
-    verdict: object,
-) -> MigrationError:
-    if isinstance(failure, python.Raised):
-        return python.failed(step, ready, failure, run, None)
-    if transaction.lock_lost(failure):
-        return LockLost("the server says that this session no longer holds it")
-    del verdict
-    return failures.failed(
-        step,
-        ready,
-        failure,
-        run,
-        offset=failure.position,
-        statement=attempt.statement,
-        left="the single transaction was rolled back",
-    )
-
-
-def _skip(steps: Steps, failed: int, run: Run) -> None:
-    run.results.extend(
-        MigrationResult(
-            version=step.version,
-            name=step.name,
-            direction=step.direction,
-            status=Outcome.SKIPPED,
-            file=step.part.file,
-        )
-        for at, (step, _) in enumerate(steps)
-        if at < failed
-    )
-
-
-def _started(step: Step, run: Run, attempt: int) -> MigrationStarted:
-    return MigrationStarted(
-        version=step.version,
-        title=step.name,
-        direction=step.direction,
-        number=run.number,
-        total=run.total,
-        attempt=attempt,
-    )
-
-
-async def _roll_back(session: Session, run: Run) -> None:
-    with bounded(run.settings.cleanup_grace):
-        try:
-            if not session.is_closed:
-                await transaction.roll_back(session)
-            return
-        except (SessionLost, StatementFailed):
-            pass
-    session.terminate()

@@ -154,9 +154,11 @@ def _compare_repeatables(
         definition = definitions.get(file.key)
         if definition is None:
             continue
-        if row is None or row.state is not State.APPLIED:
-            found.repeatables.append(file)
-        elif row.checksum != definition.checksum:
+        if (
+            row is None
+            or row.state is not State.APPLIED
+            or row.checksum != definition.checksum
+        ):
             found.repeatables.append(file)
         else:
             found.refresh.append(Refresh(row=row, file=file, definition=definition))

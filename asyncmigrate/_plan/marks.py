@@ -56,6 +56,7 @@ def decide_repair(  # noqa: PLR0913 - everything that a repair depends on
     problems: Sequence[Problem],
     history: History,
     definitions: Definitions,
+    *,
     action: RepairAction,
     versions: Sequence[str],
     renames: Mapping[str, str],

@@ -19,7 +19,7 @@ from asyncmigrate._plan.compare import (
 )
 from asyncmigrate._plan.steps import Apply, Definitions, MigrateWish, Plan, Step
 from asyncmigrate._plan.versions import target_order
-from asyncmigrate.errors import NeedsRepair
+from asyncmigrate.errors import Conflict, NeedsRepair, UnknownVersion
 
 
 def decide_migrate(
@@ -38,7 +38,14 @@ def decide_migrate(
     found = compare(files, history, definitions)
     conflicts = problems_as_conflicts(problems)
     conflicts += conflicts_of(found, allow_out_of_order=wish.allow_out_of_order)
-    limit = target_order(wish.target, files, history) if wish.target else None
+    limit = None
+    try:
+        if wish.target is not None:
+            limit = target_order(wish.target, files, history)
+    except UnknownVersion as error:
+        if not conflicts:
+            raise
+        conflicts.append(_unknown(wish.target, error))
     warnings = tuple(warnings_of(found))
     if conflicts:
         return Plan(conflicts=tuple(conflicts), warnings=warnings)
@@ -63,22 +70,35 @@ def decide_migrate(
     return Plan(steps=tuple(steps), refresh=tuple(found.refresh), warnings=warnings)
 
 
+def _unknown(target: str | None, error: UnknownVersion) -> Conflict:
+    return Conflict(
+        kind="unknown",
+        version=target,
+        message=f"there is no version {target} among files and history",
+        hint=error.hint,
+    )
+
+
 def _require_resumable(row: Applied, *, known: bool) -> None:
     if row.state is State.APPLIED:
         return
     if row.direction is Direction.DOWN:
-        raise NeedsRepair(
+        message = (
             f"the roll-back of {row.version} stands half done:"
             f" {row.statements_done} of {row.statements_total} statements are done;"
-            " nothing was changed",
+            " nothing was changed"
+        )
+        raise NeedsRepair(
+            message,
             version=row.version,
             file=row.file,
             hint="run `asyncmigrate rollback` again, or settle it with"
             " `asyncmigrate repair`",
         )
     if row.statements_total == 0 or not known:
+        message = f"migration {row.version} stands half done; nothing was changed"
         raise NeedsRepair(
-            f"migration {row.version} stands half done; nothing was changed",
+            message,
             version=row.version,
             file=row.file,
             hint="look at what it left, then `asyncmigrate repair --mark-applied"

@@ -18,7 +18,6 @@ from asyncmigrate._plan.steps import (
     Definitions,
     Plan,
     RollbackWish,
-    Step,
     Undo,
 )
 from asyncmigrate._plan.versions import canonical, find_key, target_order
@@ -48,16 +47,22 @@ def choose_rollback(
         chosen = rows[: 1 if wish.steps is None else wish.steps]
     for row in chosen:
         if row.origin is RowOrigin.BASELINE:
-            raise NotReversible(
+            message = (
                 f"migration {row.version} was there before asyncmigrate: it was marked"
-                " by `baseline`; nothing was changed",
+                " by `baseline`; nothing was changed"
+            )
+            raise NotReversible(
+                message,
                 version=row.version,
                 hint="roll back to a version above the baseline",
             )
         if row.state is not State.APPLIED and row.direction is Direction.UP:
-            raise NeedsRepair(
+            message = (
                 f"migration {row.version} stands half done and cannot be rolled back;"
-                " nothing was changed",
+                " nothing was changed"
+            )
+            raise NeedsRepair(
+                message,
                 version=row.version,
                 file=row.file,
                 hint="finish it with `asyncmigrate migrate`, or settle it with"
@@ -71,9 +76,9 @@ def decide_rollback(  # noqa: PLR0913 - everything that a roll-back depends on
     problems: Sequence[Problem],
     history: History,
     definitions: Definitions,
+    *,
     stored: Mapping[str, Part],
     chosen: Sequence[Applied],
-    *,
     redo: bool = False,
 ) -> Plan:
     """How to undo *chosen*, repeatables that have a DOWN around them.
@@ -90,65 +95,71 @@ def decide_rollback(  # noqa: PLR0913 - everything that a roll-back depends on
     Raises:
         NotReversible: one of them has no DOWN; nothing may be touched.
     """
-    found = compare(files, history, definitions)
     conflicts = problems_as_conflicts(problems)
     if conflicts:
         return Plan(conflicts=tuple(conflicts))
     by_key = {file.key: file for file in files}
-    warnings: list[str] = []
-    undo: list[Undo] = []
-    without: list[Applied] = []
-    for row in chosen:
-        step = _undo(row, by_key.get(row.version_key), definitions, stored)
-        if step is None:
-            without.append(row)
-        else:
-            undo.append(step)
-    if without:
-        listed = ", ".join(f"{row.version} ({row.file})" for row in without)
-        raise NotReversible(
-            f"{'these migrations have' if len(without) > 1 else 'this migration has'}"
-            f" no DOWN: {listed}; nothing was changed",
-            version=without[0].version,
-            file=without[0].file,
-            hint="write a `-- DOWN` section, or a new migration that undoes it",
-        )
-    if not undo:
-        return Plan(warnings=tuple(warnings))
 
-    first: list[Step] = []
-    again: list[Step] = []
-    for row in reversed(history.repeatables):
-        step = _undo(row, by_key.get(row.version_key), definitions, stored)
-        if step is not None:
-            first.append(step)
-    last: list[Step] = []
-    if redo:
-        for row in reversed(chosen):
-            file = by_key.get(row.version_key)
-            if file is None:
-                raise NotReversible(
-                    f"migration {row.version} cannot be applied again: its file"
-                    f" {row.file} is gone; nothing was changed",
-                    version=row.version,
-                    hint="put the file back",
-                )
-            last.append(Apply(file=file, definition=definitions[file.key]))
-    everything = not redo and len(chosen) == len(history.rows)
-    if not everything:
-        undone = {step.row.version_key for step in first if isinstance(step, Undo)}
-        again = [
+    def undo(row: Applied) -> Undo | None:
+        return _undo(row, by_key.get(row.version_key), definitions, stored)
+
+    undone = [(row, undo(row)) for row in chosen]
+    _require_downs([row for row, step in undone if step is None])
+    if not undone:
+        return Plan()
+    around = [step for row in reversed(history.repeatables) if (step := undo(row))]
+    again = _again(chosen, by_key, definitions) if redo else []
+
+    warnings: list[str] = []
+    back: list[Apply] = []
+    ids = {row.id for row in chosen}
+    ahead = compare(files, history, definitions).ahead
+    if around and any(row.id not in ids for row in ahead):
+        warnings.append(
+            "repeatable migrations stay undone while the database is ahead of these"
+            " files"
+        )
+    elif redo or len(chosen) < len(history.rows):
+        keys = {step.row.version_key for step in around}
+        back = [
             Apply(file=file, definition=definitions[file.key], forgiving=True)
-            for file in sorted(
-                (f for f in files if not f.version), key=lambda f: f.file
-            )
-            if file.key in undone and file.key in definitions and not found.ahead
+            for file in sorted(files, key=lambda file: file.file)
+            if not file.version and file.key in keys and file.key in definitions
         ]
-    return Plan(
-        steps=(*first, *undo, *last, *again),
-        refresh=(),
-        warnings=tuple(warnings),
+    middle = [step for _, step in undone if step is not None]
+    return Plan(steps=(*around, *middle, *again, *back), warnings=tuple(warnings))
+
+
+def _require_downs(without: Sequence[Applied]) -> None:
+    if not without:
+        return
+    listed = ", ".join(f"{row.version} ({row.file})" for row in without)
+    what = "these migrations have" if len(without) > 1 else "this migration has"
+    message = f"{what} no DOWN: {listed}; nothing was changed"
+    raise NotReversible(
+        message,
+        version=without[0].version,
+        file=without[0].file,
+        hint="write a `-- DOWN` section, or a new migration that undoes it",
     )
+
+
+def _again(
+    chosen: Sequence[Applied],
+    by_key: Mapping[str, MigrationFile],
+    definitions: Definitions,
+) -> list[Apply]:
+    again = []
+    for row in reversed(chosen):
+        file = by_key.get(row.version_key)
+        if file is None:
+            message = (
+                f"migration {row.version} cannot be applied again: its file {row.file}"
+                " is gone; nothing was changed"
+            )
+            raise NotReversible(message, version=row.version, hint="put the file back")
+        again.append(Apply(file=file, definition=definitions[file.key]))
+    return again
 
 
 def _undo(

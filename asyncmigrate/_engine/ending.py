@@ -1,0 +1,131 @@
+"""How a try that failed is ended, and what its failure means."""
+
+from asyncmigrate._database import transaction
+from asyncmigrate._database.failures import SessionLost, StatementFailed
+from asyncmigrate._database.session import Session
+from asyncmigrate._engine import failure as failures
+from asyncmigrate._engine import python
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.record import record_escape
+from asyncmigrate._engine.scope import bounded
+from asyncmigrate._engine.scripts import Ready
+from asyncmigrate._engine.watch import Verdict
+from asyncmigrate._plan import Step
+from asyncmigrate._sql.statements import Statement
+from asyncmigrate.errors import (
+    LockLost,
+    MigrationError,
+    MigrationFailed,
+    TransactionEscaped,
+)
+
+
+async def roll_back(session: Session, run: Run) -> None:
+    """Leave no open transaction, or no connection."""
+    ended = False
+    with bounded(run.settings.cleanup_grace):
+        try:
+            if not session.is_closed:
+                await transaction.roll_back(session)
+            ended = True
+        except (SessionLost, StatementFailed):
+            ended = False
+    if not ended:
+        session.terminate()
+
+
+async def judge(  # noqa: PLR0913 - what a failure is judged by
+    step: Step,
+    ready: Ready,
+    session: Session,
+    run: Run,
+    *,
+    failure: StatementFailed | python.Raised,
+    verdict: Verdict | None,
+    statement: Statement | None,
+    xid: str | None,
+    left: str = failures.ROLLED_BACK,
+) -> MigrationError:
+    """Roll back, and say what the failure means.
+
+    Raises:
+        SessionLost: the connection is gone; the history decides.
+    """
+    await roll_back(session, run)
+    if session.is_closed:
+        raise SessionLost(str(failure)) from failure
+    if isinstance(failure, python.Raised):
+        # What the author's code sent is not scanned, so the server is asked.
+        if xid is None or not await transaction.was_committed(session, xid):
+            return python.failed(step, ready, failure, run, verdict, left=left)
+        return await _escaped(step, ready, session, run, failure.error)
+    if transaction.escaped(failure):
+        return await _escaped(step, ready, session, run, None)
+    if transaction.lock_lost(failure):
+        reason = "the server says that this session no longer holds it"
+        return LockLost(reason)
+    return _meaning(step, ready, run, failure, verdict, statement, left)
+
+
+def _meaning(  # noqa: PLR0913, PLR0917 - as above
+    step: Step,
+    ready: Ready,
+    run: Run,
+    failure: StatementFailed,
+    verdict: Verdict | None,
+    statement: Statement | None,
+    left: str,
+) -> MigrationFailed:
+    if transaction.released(failure):
+        message = (
+            f"the script of {step.version} released the lock of the run;"
+            f" {left}; {run.standing()}"
+        )
+        return MigrationFailed(
+            message,
+            version=step.version,
+            file=ready.part.file,
+            line=ready.part.line,
+            sqlstate="22023",
+            hint="take `pg_advisory_unlock_all()` out of the script",
+        )
+    statement = statement or _only(ready)
+    if verdict is not None:
+        return failures.block_limit_reached(step, ready, verdict, statement)
+    return failures.failed(
+        step,
+        ready,
+        failure,
+        run,
+        offset=failure.position,
+        statement=statement,
+        left=left,
+    )
+
+
+async def _escaped(
+    step: Step, ready: Ready, session: Session, run: Run, cause: Exception | None
+) -> TransactionEscaped:
+    await record_escape(step, session, run)
+    after = f", and then failed: {cause}" if cause else ""
+    message = (
+        f"the script of {step.version} ended the transaction it ran in{after}; what it"
+        " had written by then stays, and the migration stands as failed"
+    )
+    error = TransactionEscaped(
+        message,
+        version=step.version,
+        file=ready.part.file,
+        line=ready.part.line,
+        hint="take COMMIT and ROLLBACK out of the script, look at what it left, then"
+        f" `asyncmigrate repair --mark-applied {step.version}` or"
+        f" `--mark-pending {step.version}`",
+    )
+    error.__cause__ = cause
+    return error
+
+
+def _only(ready: Ready) -> Statement | None:
+    """The statement that it must have been, where there is but one."""
+    script = ready.script
+    return script.statements[0] if script and len(script.statements) == 1 else None

@@ -1,0 +1,88 @@
+"""A loopback proxy before the server, which hears what the client says."""
+
+import asyncio
+import struct
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit, urlunsplit
+
+HOST = "127.0.0.1"
+
+
+class Proxy:
+    """Passes everything on, and keeps the client's messages, connection by connection."""
+
+    def __init__(self, dsn: str, port: int) -> None:
+        parts = urlsplit(dsn)
+        self._target = (parts.hostname or "localhost", parts.port or 5432)
+        user, at, _ = parts.netloc.rpartition("@")
+        self.dsn = urlunsplit(
+            parts._replace(netloc=f"{user}{at}{HOST}:{port}", query="sslmode=disable")
+        )
+        self.connections: list[list[tuple[str, bytes]]] = []
+        """Type and payload of each message, the start-up one's type being empty."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    @property
+    def queries(self) -> list[str]:
+        """The texts of all simple queries, and the names of all other messages."""
+        return [
+            payload.rstrip(b"\0").decode() if kind == "Q" else kind
+            for messages in self.connections
+            for kind, payload in messages
+            if kind not in {"", "p", "X"}
+        ]
+
+    def cut(self) -> None:
+        """Cut every connection at once, both halves."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        server_reader, server_writer = await asyncio.open_connection(*self._target)
+        self._writers += [writer, server_writer]
+        messages: list[tuple[str, bytes]] = []
+        self.connections.append(messages)
+        back = asyncio.create_task(_pipe(server_reader, writer))
+        self._tasks.add(back)
+        back.add_done_callback(self._tasks.discard)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                # Only what comes first has no type.
+                kind = await reader.readexactly(1) if messages else b""
+                length = await reader.readexactly(4)
+                payload = await reader.readexactly(struct.unpack("!i", length)[0] - 4)
+                messages.append((kind.decode(), payload))
+                server_writer.write(kind + length + payload)
+                await server_writer.drain()
+        server_writer.close()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def listening(dsn: str, port: int = 0) -> AsyncGenerator[Proxy]:
+    """A proxy before the server of *dsn*, on *port* or on a free one."""
+    proxy: Proxy | None = None
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert proxy is not None
+        await proxy.serve(reader, writer)
+
+    server = await asyncio.start_server(serve, HOST, port)
+    proxy = Proxy(dsn, server.sockets[0].getsockname()[1])
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy.cut()
+        await asyncio.sleep(0)
