@@ -45,7 +45,11 @@ class HelpfulGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's own
         """All parameters, those too that typer adds by itself."""
-        return _keeping_text(super().get_params(ctx))
+        params = super().get_params(ctx)
+        for param in params:
+            if param.name == "show_completion":
+                param.help = "Print completion for the current shell."
+        return _keeping_text(params)
 
     def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer keeps the class to itself
         """The page of ``--help``."""

@@ -24,7 +24,7 @@ class OnTerminal:
     ) -> None:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        environment = {**cli.environment, "TERM": "xterm-256color", **(env or {})}
+        environment = {**cli.environment, "TERM": "xterm", **(env or {})}
         environment.pop("COLUMNS", None)
         self._ours = ours
         self.raw = ""

@@ -99,8 +99,7 @@ Examples:
 Options:
   -V, --version                  Show the version and exit.
   --install-completion           Install completion for the current shell.
-  --show-completion              Show completion for the current shell, to copy it or
-                                 customize the installation.
+  --show-completion              Print completion for the current shell.
   -h, --help                     Show this message and exit.
 
 `asyncmigrate COMMAND --help` explains a command. Exit status: 0 done or nothing to do,

@@ -7,6 +7,8 @@ import pytest
 from inline_snapshot import snapshot
 
 from asyncmigrate._cli.config import find_file, load
+from asyncmigrate._cli.options import SETTINGS
+from asyncmigrate._settings import known_settings
 from asyncmigrate.errors import InvalidSetting
 from tests.kit.commands import Cli
 
@@ -76,7 +78,7 @@ def test_both_kinds_of_file_in_one_folder_are_refused(here: Path) -> None:
         ("[tool.asyncmigrate\n", "cannot be read"),
         ("# asyncmigrate \xff", "cannot be read"),
         ("[tool]\nasyncmigrate = 3\n", "`tool.asyncmigrate` is no table"),
-        (TABLE + "lock-wiat = 3\n", "there is no setting `lock-wiat`"),
+        (TABLE + "lockwait = 3\n", "there is no setting `lockwait`"),
         (TABLE + "lock_wait = -3\n", "-3 is no value for `lock_wait`"),
         (TABLE + "directory = 3\n", "3 is no value for `directory`"),
         (TABLE + "directory = [3]\n", "no value for `directory`"),
@@ -97,6 +99,10 @@ def test_a_folder_in_place_of_a_file_is_no_file(here: Path) -> None:
     (here / "pyproject.toml").mkdir()
 
     assert find_file(here).path is None
+
+
+def test_every_setting_has_its_option() -> None:
+    assert set(SETTINGS) == set(known_settings())
 
 
 async def test_what_holds_is_shown_with_where_it_came_from(cli: Cli) -> None:
@@ -121,6 +127,7 @@ setting             value                                      from
 dsn                 postgresql://app:***@db/shop?password=***  DATABASE_URL
 directory           migrations                                 default
 format              -                                          default
+skip                -                                          default
 namespace           tenant                                     --namespace
 tracking_schema     asyncmigrate                               default
 lock_wait           N s                                      ASYNCMIGRATE_LOCK_WAIT

@@ -56,7 +56,7 @@ STATUS = Status(
         ),
         MigrationStatus(
             version="0002",
-            name="orders, which have a name that goes on and on and does not end here",
+            name="orders, whose name goes on and on and does not end here",
             status=Standing.MODIFIED,
             applied_at=NOON,
             execution_time_ms=65_000,

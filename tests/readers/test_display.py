@@ -19,7 +19,7 @@ class Screen:
     def __init__(self, columns: int = 80, encoding: str = "utf-8") -> None:
         self.stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         self.now = 100.0
-        self.console = Console(file=self.stream, width=columns, color_system=None)
+        self.console = Console(file=self.stream, width=columns)
         self.show = Display(self.stream, console=self.console, clock=lambda: self.now)
 
     def live(self, room: int = 79) -> str:

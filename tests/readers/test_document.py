@@ -144,7 +144,7 @@ def test_a_status_is_told_with_counts_lock_and_every_migration() -> None:
                 },
                 {
                     "version": "0002",
-                    "name": "orders, which have a name that goes on and on and does not end here",
+                    "name": "orders, whose name goes on and on and does not end here",
                     "status": "modified",
                     "applied_at": "2026-03-15T12:00:05Z",
                     "execution_time_ms": 65000,

@@ -16,7 +16,7 @@ def test_a_status_fits_into_eighty_columns() -> None:
     assert TableView(width=80).status(STATUS) == snapshot("""\
    version  name                       status    applied at (UTC)           took
 ✓  0001     create users               applied   2026-03-15 12:00:05       12 ms
-✗  0002     orders, which have a nam…  modified  2026-03-15 12:00:05  1 min 05 s
+✗  0002     orders, whose name goes …  modified  2026-03-15 12:00:05  1 min 05 s
 ·  0003                                pending
 ·  0004     drop\\x1b[2J\\x1b]0;owned\\…  pending
 
