@@ -16,7 +16,10 @@ from asyncmigrate._readers.text import escape
 
 _STEP: Final = 10.0
 """Seconds until a wait or a progress that only went on is mentioned again."""
+_OFTEN: Final = 1.0
+"""The same for a database that does not answer: a line a second says it is alive."""
 _REPEATING: Final = (
+    events.Connecting,
     events.LockWaiting,
     events.OthersBlocked,
     events.Progressed,
@@ -71,7 +74,8 @@ class Lines:
 
     def _is_news(self, event: events.Event) -> bool:
         now, subject = self._clock(), _subject(event)
-        if now - self._said.get(subject, -math.inf) < _STEP:
+        step = _OFTEN if isinstance(event, events.Connecting) else _STEP
+        if now - self._said.get(subject, -math.inf) < step:
             return False
         self._said[subject] = now
         return True

@@ -102,7 +102,8 @@ def test_a_folder_in_place_of_a_file_is_no_file(here: Path) -> None:
 
 
 def test_every_setting_has_its_option() -> None:
-    assert set(SETTINGS) == set(known_settings())
+    # Values of placeholders may be secret, and belong into a file or a variable.
+    assert set(known_settings()) - {"placeholders"} == set(SETTINGS)
 
 
 async def test_what_holds_is_shown_with_where_it_came_from(cli: Cli) -> None:

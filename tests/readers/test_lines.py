@@ -77,6 +77,21 @@ def test_a_wait_is_mentioned_again_only_after_a_while() -> None:
     ]
 
 
+def test_a_database_that_does_not_answer_is_mentioned_every_second() -> None:
+    stream, now = io.StringIO(), [0.0]
+    show = Lines(stream, clock=lambda: now[0])
+
+    for tenth in range(25):
+        now[0] = tenth / 10
+        show(events.Connecting(error="refused", waited=now[0]))
+
+    assert stream.getvalue().splitlines() == [
+        "waiting for the database (0 s): refused",
+        "waiting for the database (1 s): refused",
+        "waiting for the database (2 s): refused",
+    ]
+
+
 def test_quiet_leaves_warnings_alone() -> None:
     stream = io.StringIO()
     show = Lines(stream, quiet=True)
