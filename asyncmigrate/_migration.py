@@ -49,13 +49,15 @@ Order = tuple[int, tuple[int, ...], str]
 def order_of(key: str) -> Order:
     """The place of a ``version_key`` among the others.
 
-    ``20260315_1`` and ``n:1.2`` sort as numbers, ``name:…`` and a repeatable's path
-    as text.
+    ``20260315_1`` and ``n:1.2`` sort as numbers, ``n:1:…`` as the number and then as
+    text, ``name:…`` and a repeatable's path as text.
     """
-    digits = key.removeprefix("n:")
+    digits, name = key, ""
+    if key.startswith("n:"):
+        digits, _, name = key[2:].partition(":")
     groups = digits.replace(".", "_").split("_")
     if all(group.isascii() and group.isdigit() for group in groups):
-        return 0, tuple(int(group) for group in groups), ""
+        return 0, tuple(int(group) for group in groups), name
     return 1, (), key
 
 
@@ -82,6 +84,10 @@ class Options:
     """What the directives of one section ask for; null where they are silent."""
 
     transaction: bool | None = None
+    blocks: bool = False
+    """Whether each BEGIN … COMMIT of the text's own is a transaction."""
+    placeholders: str | None = None
+    """The syntax of the placeholders that are filled in before the text is run."""
     lock_timeout: float | None = None
     """Seconds; 0 waits for ever."""
     block_limit: float | None = None
@@ -118,6 +124,8 @@ class Definition:
     token_checksum: str
     down_checksum: str | None
     irreversible: bool = False
+    warnings: tuple[str, ...] = ()
+    """What is odd about the files, and stops nothing."""
 
 
 @dataclass(frozen=True, slots=True)

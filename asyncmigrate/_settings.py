@@ -20,6 +20,8 @@ PREFIX: Final = "ASYNCMIGRATE_"
 TEST_PREFIX: Final = "ASYNCMIGRATE_TEST_"
 SWITCHES: Final = frozenset({"ASYNCMIGRATE_FAST"})
 """Variables that are no setting."""
+PLACEHOLDERS: Final = ("FP__", "FLYWAY_PLACEHOLDERS_")
+"""What stands before the name of a placeholder in a variable that holds its value."""
 
 Connect = Callable[[], Awaitable[Any]]
 """An async factory of asyncpg connections; only `_database` may name the driver."""
@@ -54,6 +56,10 @@ class Settings:
     """Where the migrations are: paths, or ``package:myapp/migrations``."""
     format: str | None = None
     """The layout of the directory; recognised from the files when null."""
+    skip: tuple[str, ...] = ()
+    """Files to leave out: patterns of names or paths, such as ``*.go``."""
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    """Values by name for the placeholders in the files of other tools."""
     namespace: str = "default"
     """Whose migrations these are; each namespace has versions and a lock of its own."""
     tracking_schema: str = "asyncmigrate"
@@ -111,6 +117,32 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, Sequence):
         return tuple(_text(part) for part in value)
     raise TypeError
+
+
+def _pairs(value: object) -> Mapping[str, str]:
+    if isinstance(value, Mapping):
+        return {_text(name): _text(given) for name, given in value.items()}
+    pairs = [part.partition("=") for part in _texts(value)]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise ValueError
+    return {name.strip(): given for name, _, given in pairs}
+
+
+def placeholder_lookup(
+    given: Mapping[str, str], environment: Mapping[str, str]
+) -> Callable[[str], str | None]:
+    """How a placeholder's value is found: in the setting, then in the environment.
+
+    Upper and lower case are one, as in Flyway.
+    """
+    values = {
+        variable[len(prefix) :].lower(): value
+        for prefix in reversed(PLACEHOLDERS)
+        for variable, value in environment.items()
+        if variable.upper().startswith(prefix)
+    }
+    values |= {name.lower(): value for name, value in given.items()}
+    return lambda name: values.get(name.lower())
 
 
 def _flag(value: object) -> bool:
@@ -177,6 +209,8 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "dsn": _Reader(_text, "a URL such as `postgresql://user@host/database`"),
     "directory": _Reader(_texts, "a path, or several"),
     "format": _Reader(_text, "the name of a layout"),
+    "skip": _Reader(_texts, "patterns of file names"),
+    "placeholders": _Reader(_pairs, "a table of names and values, or `name=value,…`"),
     "namespace": _Reader(_kept, "a name"),
     "tracking_schema": _Reader(_name, "a name of at most 63 bytes"),
     "lock_wait": _DURATION,
@@ -217,7 +251,8 @@ def _read(name: str, value: object, where: str) -> object:
     try:
         return reader.read(value)
     except (TypeError, ValueError, KeyError):
-        shown = "a value that is not shown" if name == "dsn" else repr(value)
+        secret = name in {"dsn", "placeholders"}
+        shown = "a value that is not shown" if secret else repr(value)
         message = f"{where}: {shown} is no value for `{name}`"
         raise InvalidSetting(message, hint=f"give {reader.wants}") from None
 

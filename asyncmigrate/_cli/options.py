@@ -53,6 +53,12 @@ SETTINGS: Final[dict[str, SettingOption]] = {
         "NAME",
         CONNECTION,
     ),
+    "skip": SettingOption(
+        "Files to leave out, such as '*.go'; may be given more than once.",
+        "PATTERN",
+        CONNECTION,
+        multiple=True,
+    ),
     "tracking_schema": SettingOption(
         "The schema of the history and lock tables. [asyncmigrate]",
         "NAME",

@@ -71,41 +71,54 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
         position = offset - statement.start
     line = column = None
     if offset is not None:
-        row, column = line_column(ready.part.text, min(offset, len(ready.part.text)))
+        text = ready.filled.text
+        row, column = line_column(text, min(offset, len(text)))
         line = ready.part.line + row - 1
     verb = "migration" if step.direction is Direction.UP else "roll-back of migration"
+    shown = shown_statement(ready, statement)
+    if statement is not None and shown != statement.text:
+        position = None
     error = MigrationFailed(
-        f"{failure.message} (SQLSTATE {failure.sqlstate}); {verb} {step.version}"
+        f"{ready.filled.veiled(failure.message)} (SQLSTATE {failure.sqlstate}); {verb} {step.version}"
         f" failed: {left}; {run.standing()}",
         version=step.version,
         file=ready.part.file,
         line=line,
         column=column,
         sqlstate=failure.sqlstate,
-        statement=statement.text if statement else None,
+        statement=shown,
         position=position,
-        detail=_detail(failure),
+        detail=_detail(ready, failure),
         hint=_hint(step, ready, failure),
     )
     error.__cause__ = failure.__cause__ or failure
     return error
 
 
-def _detail(failure: StatementFailed) -> str | None:
+def shown_statement(ready: Ready, statement: Statement | None) -> str | None:
+    """A statement as it may be shown: with its placeholders."""
+    if statement is None:
+        return None
+    return ready.filled.hidden(statement.start, statement.end)
+
+
+def _detail(ready: Ready, failure: StatementFailed) -> str | None:
     parts = [failure.detail, f"context: {failure.where}" if failure.where else None]
-    return "\n".join(part for part in parts if part) or None
+    said = "\n".join(part for part in parts if part)
+    return ready.filled.veiled(said) or None
 
 
 def _hint(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
-    if failure.hint:
-        return failure.hint
+    return (
+        "\n".join(filter(None, (failure.hint, _remedy(step, ready, failure)))) or None
+    )
+
+
+def _remedy(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
     if failure.sqlstate == "55P04" and ready.script is not None:
         added = [k.enum_value_added for k in ready.script.kinds if k.enum_value_added]
         label = added[0].label if added else "the new value"
-        return (
-            f"PostgreSQL lets {label} be used only after the transaction that added it"
-            " has committed: put the statements that use it into the next migration"
-        )
+        return f"put the statements that use {label} into the next migration"
     if failure.sqlstate == "25006":
         return (
             f"the transaction of {step.version} is read-only: take READ ONLY out of the"
@@ -145,7 +158,7 @@ def block_limit_reached(
     """The keeper ended the statement for the sake of others."""
     line = column = None
     if statement is not None:
-        row, column = line_column(ready.part.text, statement.start)
+        row, column = line_column(ready.filled.text, statement.start)
         line = ready.part.line + row - 1
     return BlockLimitReached(
         block_limit=ready.block_limit,
@@ -154,7 +167,7 @@ def block_limit_reached(
         file=ready.part.file,
         line=line,
         column=column,
-        statement=statement.text if statement else None,
+        statement=shown_statement(ready, statement),
         advice=_advice(ready, statement),
     )
 

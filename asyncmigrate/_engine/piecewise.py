@@ -17,7 +17,7 @@ from asyncmigrate._database.session import SEARCH_PATH, Session
 from asyncmigrate._database.transaction import Limits
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python, recovery
-from asyncmigrate._engine.apply import Done, run_statement
+from asyncmigrate._engine.apply import Attempt, Done, run_statement
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.record import script_sql
@@ -27,6 +27,7 @@ from asyncmigrate._engine.scripts import Ready, is_unlimited
 from asyncmigrate._engine.watch import Verdict, Watch
 from asyncmigrate._migration import Applied, Direction, State
 from asyncmigrate._plan import Apply, Step
+from asyncmigrate._sql.blocks import Block
 from asyncmigrate._sql.checksum import token_checksum
 from asyncmigrate._sql.kinds import StatementKind
 from asyncmigrate._sql.quoting import quote_ident
@@ -138,7 +139,9 @@ class _Piece:
             return
         wanted = row.checksum if row.direction is Direction.UP else row.down_checksum
         stored = await history.read_scripts(self.session, {wanted or ""})
-        old = read_script(stored.get(wanted or "", ""), transaction=False).statements
+        text = stored.get(wanted or "", "")
+        blocks = self.ready.part.options.blocks
+        old = read_script(text, transaction=False, blocks=blocks).statements
         new = self.ready.script.statements
         before = [token_checksum(statement.text) for statement in old[:done]]
         now = [token_checksum(statement.text) for statement in new[:done]]
@@ -179,18 +182,22 @@ class _Piece:
         """Each statement from number *done* on."""
         script = self.ready.script
         assert script is not None  # noqa: S101 - Python comes another way
-        for at in range(done, self.total):
+        at = done
+        while at < self.total:
             statement, kind = script.statements[at], script.kinds[at]
+            block = script.block_at(at)
             self.watch.progress = f"statement {at + 1} of {self.total}"
             began = time.monotonic()
-            if kind.transactional and not _may_commit(statement, kind):
-                await self._in_transaction(statement, kind, at)
+            whole = block.stop - at > 1 or block.modes
+            if whole or (kind.transactional and not _may_commit(statement, kind)):
+                await self._in_transaction(at, block)
             else:
                 await self._outside(statement, kind, at)
+            at = block.stop
             self.run.emit(
                 StatementFinished(
                     version=self.step.version,
-                    number=at + 1,
+                    number=at,
                     total=self.total,
                     duration=time.monotonic() - began,
                 )
@@ -214,12 +221,12 @@ class _Piece:
         first = [f"SET ROLE {quote_ident(role)}"] if role else []
         return transaction.resets() + "".join(f"{sql};" for sql in first + sets)
 
-    async def _in_transaction(
-        self, statement: Statement, kind: StatementKind, at: int
-    ) -> None:
+    async def _in_transaction(self, at: int, block: Block) -> None:
+        """The statements from *at* to the end of their block, and the row, at once."""
         script = self.ready.script
         assert script is not None  # noqa: S101 - as above
-        if is_unlimited(statement, kind):
+        statement, kind = script.statements[at], script.kinds[at]
+        if block.stop - at == 1 and is_unlimited(statement, kind):
             await self.update({"statements_done": at + 1, "before_image": None})
             return
         waits = pauses(0.2, 5.0)
@@ -227,23 +234,9 @@ class _Piece:
         while True:
             tries += 1
             self.watch.begin(self.step.version, self.ready.block_limit, is_python=False)
-            before = self._prelude(at) + transaction.begin(
-                self.session, self.ready.limits
-            )
-            after = transaction.prove(self.session) + history.set_columns(
-                self.session,
-                self.row_id,
-                {"statements_done": at + 1, "before_image": None},
-            )
+            attempt = Attempt()
             try:
-                if statement.copy_data is None:
-                    await self.session.execute(
-                        before + statement.text + after + ";COMMIT"
-                    )
-                else:
-                    await self.session.execute(before)
-                    await run_statement(script.text, statement, self.session)
-                    await self.session.execute(after + ";COMMIT")
+                await self._try_block(at, block, attempt)
             except StatementFailed as failure:
                 verdict = self.watch.end()
                 await self._roll_back()
@@ -257,11 +250,7 @@ class _Piece:
                     self._retried(failure, tries, pause)
                     await anyio.sleep(pause)
                     continue
-                if failure.position is not None and statement.copy_data is None:
-                    offset = failure.position - len(before)
-                    inside = 0 <= offset <= len(statement.text)
-                    failure.position = statement.start + offset if inside else None
-                await self._fail(failure, statement, at, verdict)
+                await self._fail(failure, attempt.statement or statement, at, verdict)
             except BaseException:
                 self.watch.end()
                 await self._roll_back()
@@ -269,6 +258,52 @@ class _Piece:
             else:
                 self.watch.end()
                 return
+
+    async def _try_block(self, at: int, block: Block, attempt: Attempt) -> None:
+        """One try. A single plain statement is one round trip with its row.
+
+        A failure's position is made the one in the script.
+        """
+        script = self.ready.script
+        assert script is not None  # noqa: S101 - as above
+        statement = script.statements[at]
+        before = self._prelude(at)
+        begin = transaction.begin(self.session, self.ready.limits, block.modes)
+        done = history.set_columns(
+            self.session,
+            self.row_id,
+            {"statements_done": block.stop, "before_image": None},
+        )
+        if block.stop - at == 1 and statement.copy_data is None and not block.modes:
+            before += begin
+            after = transaction.prove(self.session) + done + ";COMMIT"
+            try:
+                await self.session.execute(before + statement.text + after)
+            except StatementFailed as failure:
+                if failure.position is not None:
+                    offset = failure.position - len(before)
+                    inside = 0 <= offset <= len(statement.text)
+                    failure.position = statement.start + offset if inside else None
+                raise
+            return
+        # Apart: BEGIN takes an isolation level only before the first query.
+        await self.session.execute(before)
+        await self.session.execute(begin)
+        xid = await transaction.current_xid(self.session)
+        for number in range(at, block.stop):
+            statement = script.statements[number]
+            if is_unlimited(statement, script.kinds[number]):
+                continue
+            attempt.statement = statement
+            try:
+                await run_statement(script.text, statement, self.session)
+            except StatementFailed as failure:
+                if failure.position is not None:
+                    failure.position += statement.start
+                raise
+        attempt.statement = None
+        after = transaction.prove(self.session, xid=xid) + done
+        await self.session.execute(after + ";COMMIT")
 
     def _retried(self, failure: StatementFailed, tries: int, pause: float) -> None:
         self.attempts += 1
@@ -349,7 +384,12 @@ class _Piece:
         certain = failure.sqlstate[:2] == "42" and image.kind == "uncertain"
         if image.kind == "uncertain" and not certain:
             error = self.undecided(at, failure)
-            await self.update({"state": State.FAILED, "error": failure.message})
+            await self.update(
+                {
+                    "state": State.FAILED,
+                    "error": self.ready.filled.veiled(failure.message),
+                }
+            )
             raise error
         fate = Fate.AGAIN if certain else await self._settle(image, at)
         if fate is Fate.DONE:
@@ -384,7 +424,7 @@ class _Piece:
             "state": State.FAILED,
             "statements_done": at,
             "before_image": None,
-            "error": failure.message,
+            "error": self.ready.filled.veiled(failure.message),
         }
         if at == 0 and isinstance(self.step, Apply):
             await self.update(columns, history.supersede_row(self.session, self.row_id))

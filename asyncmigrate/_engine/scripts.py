@@ -1,6 +1,7 @@
 """The scripts of a plan, read before anything runs: what is refused is refused now."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from typing import Final
 from asyncmigrate._database.transaction import Limits
 from asyncmigrate._migration import Part
 from asyncmigrate._plan import Step
-from asyncmigrate._settings import Settings
+from asyncmigrate._settings import Settings, placeholder_lookup
 from asyncmigrate._sql.kinds import StatementKind
+from asyncmigrate._sql.placeholders import Filled, fill
+from asyncmigrate._sql.position import line_column
 from asyncmigrate._sql.script import Script, read_script
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import Conflict
@@ -30,6 +33,8 @@ class Ready:
     script: Script | None
     """Null for Python."""
     body: str
+    filled: Filled
+    """The part's text, its placeholders filled in."""
     limits: Limits
     block_limit: float
     concurrent_timeout: float
@@ -49,8 +54,15 @@ def make_ready(step: Step, settings: Settings) -> tuple[Ready, list[Conflict]]:
     script = None
     body = ""
     conflicts: list[Conflict] = []
-    if not part.python:
-        script = read_script(part.text, transaction=options.transaction)
+    filled = Filled(part.text)
+    if options.placeholders:
+        lookup = placeholder_lookup(settings.placeholders, os.environ)
+        filled = fill(part.text, options.placeholders, lookup, os.environ)
+        conflicts = [_unfilled(step, *problem) for problem in filled.problems]
+    if not part.python and not conflicts:
+        script = read_script(
+            filled.text, transaction=options.transaction, blocks=options.blocks
+        )
         body = _keep_lock_timeout(script)
         conflicts = [
             Conflict(
@@ -68,6 +80,7 @@ def make_ready(step: Step, settings: Settings) -> tuple[Ready, list[Conflict]]:
         part=part,
         script=script,
         body=body,
+        filled=filled,
         limits=Limits(
             lock_timeout=_first(options.lock_timeout, settings.lock_timeout),
             statement_timeout=_first(
@@ -81,6 +94,19 @@ def make_ready(step: Step, settings: Settings) -> tuple[Ready, list[Conflict]]:
         ),
     )
     return ready, conflicts
+
+
+def _unfilled(step: Step, offset: int, message: str, hint: str) -> Conflict:
+    line, column = line_column(step.part.text, offset)
+    return Conflict(
+        kind="refused",
+        version=step.version,
+        file=step.part.file,
+        line=step.part.line + line - 1,
+        column=column,
+        message=message,
+        hint=hint,
+    )
 
 
 def _first(directive: float | None, setting: float) -> float:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from asyncmigrate._durations import format_duration, parse_duration
 from asyncmigrate._migration import Definition, Options, Part, Problem
 from asyncmigrate._settings import nearest
+from asyncmigrate._sql.placeholders import SYNTAXES
 from asyncmigrate._sql.sections import Directive, Section, read_sections
 
 
@@ -20,6 +21,12 @@ def _switch(value: str) -> bool:
 
 def _limit(value: str) -> float:
     return math.inf if value == "off" else parse_duration(value)
+
+
+def _syntax(value: str) -> str:
+    if value not in SYNTAXES:
+        raise ValueError
+    return value
 
 
 def _role(value: str) -> str:
@@ -32,6 +39,8 @@ _DURATION: Final = "a duration such as `5s` or `10min`; `0` is no limit"
 _Reader = tuple[Callable[[str], Any], str] | None
 _KEYS: Final[dict[str, _Reader]] = {
     "transaction": (_switch, "`on` or `off`"),
+    "blocks": (_switch, "`on` or `off`"),
+    "placeholders": (_syntax, f"one of {', '.join(SYNTAXES)}"),
     "lock-timeout": (parse_duration, _DURATION),
     "block-limit": (_limit, "a duration such as `15s`, or `off`"),
     "statement-timeout": (parse_duration, _DURATION),
@@ -120,6 +129,7 @@ def read_stored_down(text: str, file: str) -> Part:
     return Part(text=body, file=file, line=1, options=options)
 
 
+_SILENT: Final = Options()
 _HEAD: Final = "-- asyncmigrate: "
 _MARKER: Final = "-- DOWN"
 
@@ -134,8 +144,9 @@ def _directives(options: Options) -> str:
     """Write *options* as one line says them."""
     said: list[str] = []
     for key, reader in _KEYS.items():
-        value = getattr(options, key.replace("-", "_"))
-        if value is None or reader is None:
+        name = key.replace("-", "_")
+        value = getattr(options, name)
+        if value is None or value is getattr(_SILENT, name) or reader is None:
             continue
         if isinstance(value, bool):
             value = "on" if value else "off"

@@ -1,14 +1,16 @@
 """One migration's SQL, understood before any of it runs.
 
 ``BEGIN … COMMIT`` around the whole script is taken as the wrapper that it is and
-blanked, so that every offset stays. What would end the run's transaction in the
-middle, and what is not SQL, is refused here, with its place, all of it at once.
+blanked, so that every offset stays; where the script's own blocks count, each of them
+is. What would end the run's transaction in the middle, and what is not SQL, is refused
+here, with its place, all of it at once.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from asyncmigrate._sql.blocks import SAVEPOINTS, Block, Pair, cut_blocks
 from asyncmigrate._sql.kinds import StatementKind, classify
 from asyncmigrate._sql.position import Lines
 from asyncmigrate._sql.statements import Statement, Unterminated, split
@@ -16,7 +18,6 @@ from asyncmigrate._sql.tokens import IGNORED, lex
 
 _RESTRICT: Final = re.compile(r"\\(?:un)?restrict[ \t]+[A-Za-z0-9]+")
 _NOT_A_LINE_END: Final = re.compile(r"[^\n\r]")
-_SAVEPOINTS: Final = frozenset({"savepoint", "release", "rollback_to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Script:
     transaction: bool
     """Whether it runs in one transaction."""
     refusals: tuple[Refusal, ...]
+    blocks: tuple[Block, ...] = ()
+    """The script's own transactions, where it is not one; any other statement counts
+    by itself."""
 
     @property
     def transactional(self) -> bool:
@@ -73,10 +77,25 @@ class Script:
         """No reset undoes what it does to the session."""
         return any(kind.new_session for kind in self.kinds)
 
+    def block_at(self, number: int) -> Block:
+        """The transaction of a statement, in a script that is not one itself."""
+        for block in self.blocks:
+            if block.start <= number < block.stop:
+                return block
+        return Block(number, number + 1)
 
-def read_script(text: str, *, transaction: bool | None = None) -> Script:
-    """Understand a script; *transaction* is what its directive says, if anything."""
-    return _Reader(text, transaction).read()
+
+def read_script(
+    text: str, *, transaction: bool | None = None, blocks: bool = False
+) -> Script:
+    """Understand a script; *transaction* is what its directive says, if anything.
+
+    With *blocks* each ``BEGIN … COMMIT`` of its own is one transaction. What stands
+    outside them is one, too, as in a query of several statements; with *transaction*
+    false each of its statements counts by itself, as when psql sends them.
+    """
+    reader = _Reader(text, transaction)
+    return reader.read_blocks() if blocks else reader.read()
 
 
 class _Reader:
@@ -87,9 +106,35 @@ class _Reader:
         self.refusals: list[Refusal] = []
         self.blanks: list[tuple[int, int]] = []
         self.modes: list[str] = []
-        self.pairs: list[tuple[Statement, StatementKind]] = []
+        self.pairs: list[Pair] = []
 
     def read(self) -> Script:
+        self.split()
+        wrapped = self.unwrap()
+        self.hoist()
+        transaction = self.effective(wrapped=wrapped)
+        for statement, kind in self.pairs:
+            self.check(statement, kind, transaction=transaction)
+        return self.script(wrapped=wrapped, transaction=transaction)
+
+    def read_blocks(self) -> Script:
+        self.split()
+        cut = cut_blocks(self.pairs, implicit=self.asked is None)
+        wrapped = len(self.pairs) > len(cut.pairs)
+        self.pairs = cut.pairs
+        self.blanks += cut.blanks
+        for refusal in cut.refusals:
+            self.refuse(*refusal)
+        inside = {at for it in cut.blocks for at in range(it.start, it.stop)}
+        for at, (statement, kind) in enumerate(self.pairs):
+            self.check(statement, kind, transaction=at in inside)
+        whole = cut.whole
+        if whole:
+            self.modes = [whole.modes] if whole.modes else []
+            return self.script(wrapped=wrapped, transaction=True)
+        return self.script(wrapped=False, transaction=False, blocks=tuple(cut.blocks))
+
+    def split(self) -> None:
         try:
             statements = split(self.text)
         except Unterminated as error:
@@ -105,11 +150,10 @@ class _Reader:
             else:
                 self.pairs.append((statement, classify(statement.text)))
         self.nul()
-        wrapped = self.unwrap()
-        self.hoist()
-        transaction = self.effective(wrapped=wrapped)
-        for statement, kind in self.pairs:
-            self.check(statement, kind, transaction=transaction)
+
+    def script(
+        self, *, wrapped: bool, transaction: bool, blocks: tuple[Block, ...] = ()
+    ) -> Script:
         self.refusals.sort(key=lambda it: it.offset)
         return Script(
             text=self.text,
@@ -120,6 +164,7 @@ class _Reader:
             modes=", ".join(self.modes),
             transaction=transaction,
             refusals=tuple(self.refusals),
+            blocks=blocks,
         )
 
     def refuse(self, offset: int, message: str, hint: str) -> None:
@@ -157,7 +202,7 @@ class _Reader:
             return False
         if not (begin.plain and commit.plain):
             return False
-        if any(kind.control not in {None, *_SAVEPOINTS} for _, kind in inner):
+        if any(kind.control not in {None, *SAVEPOINTS} for _, kind in inner):
             return False
         self.blanks += [(first.start, first.stop), (last.start, last.stop)]
         if begin.modes:
@@ -212,7 +257,7 @@ class _Reader:
     ) -> None:
         """Refuse a statement that a migration must not hold."""
         if kind.control is not None and not (
-            transaction and kind.control in _SAVEPOINTS
+            transaction and kind.control in SAVEPOINTS
         ):
             self.refuse(statement.start, *_control_refusal(kind, self.asked))
         if kind.copies_stdout:

@@ -56,7 +56,7 @@ def test_a_directive_sets_its_option(directives: str, options: Options) -> None:
         (
             "qqq",
             (
-                "there is no directive `qqq` | known: transaction, lock-timeout,"
+                "there is no directive `qqq` | known: transaction, blocks, placeholders, lock-timeout,"
                 " block-limit, statement-timeout, concurrent-timeout, role, irreversible"
             ),
         ),
