@@ -237,10 +237,12 @@ class LockLost(LockNotAcquired):
 
     code = "lock_lost"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(
+        self, reason: str, *, left: str = "what was under way was rolled back"
+    ) -> None:
         MigrationError.__init__(
             self,
-            f"the lock was lost: {reason}; what was under way was rolled back",
+            f"the lock was lost: {reason}; {left}",
             hint="run again; a new run first sees what stands",
         )
         self.waited = 0.0

@@ -64,16 +64,23 @@ def statement_failed(error: asyncpg.PostgresError) -> StatementFailed:
 
 @contextmanager
 def translated(connection: "asyncpg.Connection[Any]") -> Iterator[None]:
-    """Raise `SessionLost` or `StatementFailed` in place of the driver's exceptions."""
+    """Raise `SessionLost` or `StatementFailed` in place of the driver's exceptions.
+
+    A connection that the server has given up, or that the driver finds in a state in
+    which it takes no statement, is lost as well: it is dropped here.
+    """
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        if connection.is_closed():
-            raise SessionLost(describe(error)) from error
-        if isinstance(error, asyncpg.PostgresError):
+    except asyncpg.PostgresError as error:
+        if not connection.is_closed() and _severity(error) not in {"FATAL", "PANIC"}:
             raise statement_failed(error) from error
-        raise
-    except asyncpg.InternalClientError as error:
-        if connection.is_closed():
-            raise SessionLost(describe(error)) from error
-        raise
+        connection.terminate()
+        raise SessionLost(describe(error)) from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        connection.terminate()
+        raise SessionLost(describe(error)) from error
+
+
+def _severity(error: asyncpg.PostgresError) -> str:
+    fields = error.as_dict()
+    return str(fields.get("severity_en") or fields.get("severity") or "")

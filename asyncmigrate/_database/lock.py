@@ -23,9 +23,11 @@ UPDATE {schema}.migration_locks AS held SET
   fencing_token = held.fencing_token + 1, current_version = NULL, progress = NULL
 WHERE CASE WHEN held.namespace = {namespace}
            THEN pg_catalog.pg_try_advisory_lock({key}) ELSE false END
-RETURNING held.fencing_token
+RETURNING held.fencing_token, pg_catalog.set_config('synchronous_commit', 'local', true)
 """
-"""CASE, because the lock must not be tried for another namespace's row."""
+"""CASE, because the lock must not be tried for another namespace's row. Neither lock
+nor lease outlives this server, so no standby is waited for, and a standby that is gone
+costs no lease."""
 
 TRY_LOCK: Final[LiteralString] = """
 SELECT pg_catalog.pg_try_advisory_lock({key})
@@ -78,16 +80,27 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
                     WHERE datname = pg_catalog.current_database())
   AND lease.namespace = {namespace} AND lease.run_id = {run_id}
   AND lease.beat IS NOT DISTINCT FROM {beat}
+  AND ({any_state} OR (SELECT state FROM pg_catalog.pg_stat_get_activity(l.pid))
+                      LIKE 'idle%')
 """
-"""Atomic against a new holder: it ends only the backend that was seen to stand still."""
+"""Atomic against a new holder: it ends only the backend that was seen to stand still,
+and only while it stands still. A run's own old backend is ended whatever it does."""
 
 RELEASE: Final[LiteralString] = """
+RESET SESSION AUTHORIZATION;
+RESET ROLE;
+SET search_path = pg_catalog, pg_temp;
+SET statement_timeout = 0;
+SET synchronous_commit = local;
 UPDATE {schema}.migration_locks SET locked_by = NULL, run_id = NULL, locked_at = NULL,
   beat = NULL, heartbeat_at = NULL, expires_at = NULL, backend_pid = NULL,
   backend_start = NULL, current_version = NULL, progress = NULL
-WHERE namespace = {namespace} AND run_id = {run_id};
+WHERE namespace = {namespace} AND run_id = {run_id}
+  AND backend_pid = pg_catalog.pg_backend_pid();
 SELECT pg_catalog.pg_advisory_unlock_all()
 """
+"""A cancelled script may have left its role and search path behind. Only the session
+that holds the lock clears the lease: another one of the same run must not hide it."""
 
 BEAT: Final[LiteralString] = """
 UPDATE {schema}.migration_locks SET
@@ -102,10 +115,14 @@ WHERE namespace = {namespace} AND run_id = {run_id}
       AND classid::pg_catalog.int8 = {classid} AND objid::pg_catalog.int8 = {objid}
       AND database = (SELECT oid FROM pg_catalog.pg_database
                       WHERE datname = pg_catalog.current_database()))
-RETURNING beat
+RETURNING beat, pg_catalog.set_config('synchronous_commit', 'off', true)
 """
 """A beat is one statement, and needs the session's pid to hold the key: a keeper that
 reconnected to a promoted standby must not renew a rival's lease (measured)."""
+
+OWNER: Final[LiteralString] = """
+SELECT run_id, locked_by FROM {schema}.migration_locks WHERE namespace = {namespace}
+"""
 
 UNATTENDED: Final[LiteralString] = """
 UPDATE {schema}.migration_locks SET beat = NULL
@@ -176,21 +193,40 @@ def _holder(row: Row) -> tuple[Holder, str]:
     return holder, row[10] or ""
 
 
-async def end_holder(session: Session, holder: Holder) -> int | None:
+async def end_holder(
+    session: Session, holder: Holder, *, own: bool = False
+) -> int | None:
     """Tell the backend that was seen to stand still to end; its pid, or null.
 
-    Proves nothing: only owning the lock afterwards does.
+    Proves nothing: only owning the lock afterwards does. *own*: it is of the very run
+    that asks, and ends whatever it does.
     """
     sql = _filled(
-        session, END_HOLDER, run_id=literal(holder.run_id), beat=literal(holder.beat)
+        session,
+        END_HOLDER,
+        run_id=literal(holder.run_id),
+        beat=literal(holder.beat),
+        any_state="true" if own else "false",
     )
     rows = await session.ask(sql)
     return int(rows[0][0] or 0) if rows and rows[0][1] == "t" else None
 
 
 async def release(session: Session, run_id: str) -> None:
-    """Clear the lease and give the lock back. One round trip."""
-    await session.execute(_filled(session, RELEASE, run_id=literal(run_id)))
+    """Clear the lease and give every lock of the session back. One round trip."""
+    first = "ROLLBACK;" if session.in_transaction else ""
+    await session.execute(first + _filled(session, RELEASE, run_id=literal(run_id)))
+
+
+async def unlock(session: Session) -> None:
+    """Give the lock back where there is no lease to clear. One round trip."""
+    await session.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
+
+
+async def read_owner(session: Session) -> tuple[str, str] | None:
+    """``run_id`` and ``locked_by`` of the lease; null where there is no such row."""
+    rows = await session.ask(session.fill(OWNER))
+    return (rows[0][0] or "", rows[0][1] or "") if rows else None
 
 
 async def beat(  # noqa: PLR0913 - what a beat says

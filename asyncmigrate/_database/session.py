@@ -6,7 +6,9 @@ is one trip where ``fetch`` is two, and needs no type introspection, which is ei
 of `SETTLE`.
 """
 
+import contextlib
 import hashlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 if TYPE_CHECKING:
     import asyncpg
 
-from asyncmigrate._database.failures import SessionLost, describe, translated
+from asyncmigrate._database.failures import (
+    SessionLost,
+    StatementFailed,
+    describe,
+    translated,
+)
 from asyncmigrate._sql.quoting import quote_ident, quote_literal
 
 Row = list[str | None]
@@ -75,12 +82,21 @@ class Session:
         self.waiting_for_reply: int | None = None
         """The number of the request that the server has not answered yet."""
         self._requests = 0
+        self.backend_pid: int | None = None
+        """What the backend itself says; behind a pooler the protocol tells another."""
 
     @property
     def pid(self) -> int:
-        """The backend's process id, as the protocol's key data told it."""
+        """The backend's process id, by default as the protocol's key data told it."""
+        if self.backend_pid is not None:
+            return self.backend_pid
         pid: int = self.connection.get_server_pid()
         return pid
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as the last reply said."""
+        return bool(self.connection.is_in_transaction())
 
     @property
     def server_version(self) -> int:
@@ -140,6 +156,20 @@ class Session:
             # with its options, must run as it is.
             await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001
 
+    @contextmanager
+    def savepoints(self) -> Iterator["asyncpg.Connection[Any]"]:
+        """The connection, whose ``transaction()`` is a savepoint of what is open.
+
+        The driver refuses it in a transaction that it did not begin itself.
+        """
+        connection: Any = self.connection
+        if connection.is_in_transaction():
+            connection._top_xact = connection.transaction()  # noqa: SLF001 - see above
+        try:
+            yield connection
+        finally:
+            connection._top_xact = None  # noqa: SLF001 - see above
+
     def listen(self, told: Callable[[str, str, str | None], None]) -> None:
         """Call *told* with severity, message and SQLSTATE of each server message."""
 
@@ -153,19 +183,26 @@ class Session:
         """Close the socket at once, from this thread or another; never blocks."""
         transport = getattr(self.connection, "_transport", None)
         sock = transport.get_extra_info("socket") if transport else None
-        if sock is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        if sock is None:
+            return
+        # A copy of the descriptor: not every event loop's socket has a shutdown.
+        with (
+            contextlib.suppress(OSError, ValueError),
+            socket.socket(fileno=os.dup(sock.fileno())) as copy,
+        ):
+            copy.shutdown(socket.SHUT_RDWR)
 
     def terminate(self) -> None:
         """Drop the connection, from its own loop; no effect on a closed one."""
         self.connection.terminate()
 
     async def close(self) -> None:
-        """Say goodbye; bounded by the caller."""
-        await self.connection.close()
+        """Say goodbye; bounded by the caller. A farewell that fails harms nobody."""
+        with (
+            contextlib.suppress(SessionLost, StatementFailed),
+            translated(self.connection),
+        ):
+            await self.connection.close()
 
 
 def parse_copy(data: bytes) -> list[Row]:

@@ -11,6 +11,7 @@ from asyncmigrate._database.history import Mark
 from asyncmigrate._database.session import Names
 from asyncmigrate._plan import Step
 from asyncmigrate._settings import Settings
+from asyncmigrate.errors import MigrationError
 from asyncmigrate.events import Emit
 from asyncmigrate.results import MigrationResult
 
@@ -43,6 +44,8 @@ class Run:
     timeline: tuple[str, str] | None = None
     in_doubt: Step | None = None
     """The migration that may or may not have committed when the connection is lost."""
+    stopping: MigrationError | None = None
+    """Why the run ends, as soon as it is known what became of `in_doubt`."""
     written: list[str] = field(default_factory=list)
     """What was written to the history without running anything."""
 

@@ -2,28 +2,29 @@
 
 In the caller's loop a migration's ``time.sleep(2)`` made a gap of 2.1 s between beats,
 in a thread 0.1 s (measured). It never waits for the caller, and the caller never waits
-for it longer than `cleanup_grace`.
+for it longer than `cleanup_grace`; a daemon, it does not hold up the process either.
 """
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from typing import Final
 
 import anyio
-import anyio.to_thread
 
 from asyncmigrate._database import blockers, lock, progress, server
 from asyncmigrate._database.connect import open_session
-from asyncmigrate._database.failures import SessionLost, StatementFailed
+from asyncmigrate._database.failures import StatementFailed, describe
 from asyncmigrate._database.session import Session
+from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Blocker
-from asyncmigrate.errors import DatabaseUnusable, InvalidSetting, LockLost
+from asyncmigrate.errors import LockLost, MigrationError
 from asyncmigrate.events import (
     OthersBlocked,
     Progressed,
@@ -31,13 +32,16 @@ from asyncmigrate.events import (
     Unattended,
 )
 
-SAMPLE_EVERY = 0.5
+SAMPLE_EVERY: Final = 0.5
 """Seconds between two looks at who waits for whom."""
 
-STATEMENT_LIMIT = 5.0
-"""Seconds that one of the keeper's own statements may take."""
+STATEMENT_LIMIT: Final = 5.0
+"""Seconds that one round of the keeper's statements may take."""
 
-BLOCKED = "others were held up"
+CONNECT_LIMIT: Final = 10.0
+"""Seconds that the first connection may take; the run waits for it."""
+
+BLOCKED: Final = "others were held up"
 
 
 class Keeper:
@@ -50,12 +54,12 @@ class Keeper:
         self._caller = asyncio.get_running_loop()
         self._cancel_run: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
         self.connected = asyncio.Event()
         """Set when the first try to connect is over, well or not."""
         self.finished = asyncio.Event()
         """Set when the thread has let go of everything."""
-        self._stopped_early = False
         self._session: Session | None = None
         self._still: tuple[object, int] | None = None
         self._blocked_since: dict[int, float] = {}
@@ -63,94 +67,132 @@ class Keeper:
 
     # ---- called from the caller's loop
 
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        try:
+            threading.Thread(
+                target=self._in_thread, name="asyncmigrate keeper", daemon=True
+            ).start()
+        except RuntimeError as error:  # no more threads for this process
+            self._go_unattended(str(error))
+            self.connected.set()
+            self.finished.set()
+
     def on_lost(self, cancel_run: Callable[[], None]) -> None:
         """Have *cancel_run* called, in the caller's loop, when the lock is lost."""
         self._cancel_run = cancel_run
+        if self._watch.lost is not None:  # before anybody could be told
+            cancel_run()
 
     def stop(self) -> None:
-        """Ask the thread to end; returns at once."""
-        self._stopped_early = True
-        if self._loop is not None and self._stop is not None:
+        """End what the thread is doing, whatever it waits for; returns at once."""
+        # Each side writes first and reads then, so that one of them sees the other.
+        self._stopping = True
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(self._end_tasks)
 
-    def in_thread(self) -> None:
-        """The thread's whole life."""
-        asyncio.run(self._main())
+    # ---- the thread
 
-    # ---- in the keeper's own loop
-
-    async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        if self._stopped_early:
-            self._stop.set()
-        deadline = asyncio.create_task(self._keep_deadline())
+    def _in_thread(self) -> None:
         try:
-            await self._connect(first=True)
-            self._tell_caller(self.connected.set)
-            await self._keep()
+            asyncio.run(self._main())
+        except OSError as error:  # no more files for this process
+            if self._loop is None:
+                self._go_unattended(describe(error))
         finally:
-            deadline.cancel()
-            if self._session is not None:
-                self._session.terminate()
             self._tell_caller(self.connected.set)
             self._tell_caller(self.finished.set)
+
+    async def _main(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._keep()),
+            asyncio.create_task(self._keep_deadline()),
+        ]
+        self._loop = asyncio.get_running_loop()
+        if self._stopping:
+            self._end_tasks()
+        try:
+            # The deadline outlives a lost lock: the socket has still to be cut.
+            await asyncio.wait(self._tasks)
+        finally:
+            if self._session is not None:
+                self._session.terminate()
+            self._tell_caller(self.finished.set)
+
+    def _go_unattended(self, reason: str) -> None:
+        self._watch.unattended = reason
+        self._run.emit(Unattended(reason=reason))
+
+    def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def _tell_caller(self, call: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):
             self._caller.call_soon_threadsafe(call)
 
-    async def _connect(self, *, first: bool = False) -> None:
+    async def _connect(self, limit: float) -> str | None:
+        """Try once to get a connection of our own; why there is none."""
         run = self._run
+        session: Session | None = None
         try:
-            with anyio.fail_after(STATEMENT_LIMIT if not first else 10.0):
-                self._session = await open_session(
+            with anyio.fail_after(limit):
+                session = await open_session(
                     run.address,
                     run.names,
                     run.settings.connect,
                     f"{run.application} keeper",
                 )
-                await server.settle(self._session)
-        except (
-            DatabaseUnusable,
-            InvalidSetting,
-            TimeoutError,
-            SessionLost,
-            StatementFailed,
-        ) as error:
-            if self._session is not None:
-                self._session.terminate()
-            self._session = None
-            if first:
-                reason = getattr(error, "message", None) or str(error) or "timed out"
-                self._watch.unattended = reason
-                run.emit(Unattended(reason=reason))
+                await server.settle(session)
+        except Exception as error:  # noqa: BLE001 - a caller's `connect=` may raise any
+            if session is not None:
+                session.terminate()
+            reason = getattr(error, "message", None) or describe(error)
+            return str(reason)
+        self._session = session
+        return None
 
     async def _keep(self) -> None:
-        assert self._stop is not None  # noqa: S101 - set by _main
+        """Connect, beat and sample until the lock is lost or the run is over."""
+        first_limit = min(CONNECT_LIMIT, self._run.settings.lease_ttl / 2)
+        reason = await self._connect(first_limit)
+        if reason is not None:
+            self._go_unattended(reason)
+        self._tell_caller(self.connected.set)
+        interval = self._run.settings.lease_interval
         next_beat = time.monotonic()
-        while not self._stop.is_set() and self._watch.lost is None:
+        next_connect = time.monotonic()
+        waits = pauses(0.2, interval)
+        while self._watch.lost is None:
             now = time.monotonic()
-            if self._session is None or self._session.is_closed:
-                await self._connect()
+            if self._session is None and now >= next_connect:
+                if await self._connect(STATEMENT_LIMIT) is None:
+                    waits = pauses(0.2, interval)
+                else:
+                    next_connect = time.monotonic() + next(waits)
             if self._session is not None:
-                try:
-                    with anyio.fail_after(STATEMENT_LIMIT):
-                        if now >= next_beat:
-                            await self._beat(self._session)
-                            next_beat = now + self._run.settings.lease_interval
-                        await self._sample(self._session)
-                except (TimeoutError, SessionLost):
+                due = now >= next_beat
+                if due:
+                    next_beat = now + interval
+                if not await self._round(self._session, beat=due):
                     self._session.terminate()
                     self._session = None
-                except StatementFailed as failure:
-                    if failure.sqlstate not in {"57014", "40001", "40P01", "55P03"}:
-                        self._session.terminate()
-                        self._session = None
-            with contextlib.suppress(TimeoutError):
-                pause = min(SAMPLE_EVERY, self._run.settings.lease_interval / 2)
-                await asyncio.wait_for(self._stop.wait(), pause)
+                    next_beat = now
+            await asyncio.sleep(min(SAMPLE_EVERY, interval / 2))
+
+    async def _round(self, session: Session, *, beat: bool) -> bool:
+        """One look at everything; false when the connection is of no more use."""
+        try:
+            with anyio.fail_after(STATEMENT_LIMIT):
+                if beat:
+                    await self._beat(session)
+                await self._sample(session)
+        except StatementFailed as failure:
+            return failure.sqlstate in {"57014", "40001", "40P01", "55P03"}
+        except Exception:  # noqa: BLE001 - lost, too slow, or in a state unknown
+            return False
+        return True
 
     async def _beat(self, session: Session) -> None:
         run, watch = self._run, self._watch
@@ -164,12 +206,26 @@ class Keeper:
             progress=watch.progress,
         )
         if not held:
-            if not self._watched.is_closed:
-                self._lose("another session holds it now, or its row was changed")
+            await self._judge_refusal(session)
             return
         watch.good_beat = sent
         watch.unattended = None
         await self._notice_lost_reply(session)
+
+    async def _judge_refusal(self, session: Session) -> None:
+        """The lease was not renewed: is the lock another run's, or our backend gone?
+
+        A backend that is gone is a lost connection like any other, and so is one that
+        is not of the server that answers the keeper: the run itself finds out which.
+        """
+        if self._watched.is_closed:
+            return
+        owner = await lock.read_owner(session)
+        if owner is not None and owner[0] == self._run.run_id:
+            self._watched.cut()
+        else:
+            who = owner[1] if owner is not None and owner[1] else "nobody"
+            self._lose(f"the lease is not this run's any more, but of {who}")
 
     async def _notice_lost_reply(self, session: Session) -> None:
         """End a backend that has answered while nothing reached us (I6)."""
@@ -194,7 +250,7 @@ class Keeper:
         while True:
             await asyncio.sleep(min(SAMPLE_EVERY, ttl / 20))
             if self._watch.unattended is not None:
-                continue
+                continue  # nobody judges this lease, so it cannot run out
             quiet = time.monotonic() - self._watch.good_beat
             if quiet >= ttl:
                 self._watched.cut()
@@ -299,40 +355,32 @@ class Keeper:
 async def keep_lease(run: Run, session: Session) -> AsyncGenerator[Watch]:
     """Renew the lease and watch the session for as long as the block runs.
 
-    Cancelled: the thread is asked to end and waited for at most ``cleanup_grace``.
+    Cancelled: the thread is told to end and waited for at most ``cleanup_grace``.
 
     Raises:
-        LockLost: the lock was lost; the block was cancelled for it.
+        LockLost: the lock was lost, and the block cancelled or cut off for it. What
+            the block had finished, or failed at, by itself is not re-judged.
     """
     watch = Watch()
     keeper = Keeper(run, session, watch)
-    failed: list[Exception] = []
-    async with anyio.create_task_group() as group:
-        group.start_soon(
-            partial(
-                anyio.to_thread.run_sync,
-                keeper.in_thread,
-                abandon_on_cancel=True,
-                limiter=anyio.CapacityLimiter(1),
-            )
-        )
-        try:
-            await keeper.connected.wait()
-            if watch.unattended is not None:
-                await lock.mark_unattended(session, run.run_id)
-            with anyio.CancelScope() as scope:
-                keeper.on_lost(scope.cancel)
-                yield watch
-            if watch.lost is not None:
-                failed.append(LockLost(watch.lost))
-        except Exception as error:  # noqa: BLE001 - raised again, not in a group
-            failed.append(error)
-        finally:
-            keeper.stop()
-            with bounded(run.settings.cleanup_grace):
-                await keeper.finished.wait()
-            group.cancel_scope.cancel()
-    if watch.lost is not None:
-        raise LockLost(watch.lost) from (failed[0] if failed else None)
-    if failed:
-        raise failed[0]
+    keeper.start()
+    try:
+        await keeper.connected.wait()
+        if watch.unattended is not None:
+            await lock.mark_unattended(session, run.run_id)
+        with anyio.CancelScope() as scope:
+            keeper.on_lost(scope.cancel)
+            yield watch
+        lost = watch.lost
+    except MigrationError:
+        raise
+    except Exception as error:
+        if watch.lost is None:
+            raise
+        raise LockLost(watch.lost) from error
+    finally:
+        keeper.stop()
+        with bounded(run.settings.cleanup_grace):
+            await keeper.finished.wait()
+    if scope.cancelled_caught:
+        raise LockLost(lost or "")

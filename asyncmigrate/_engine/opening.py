@@ -11,7 +11,7 @@ from asyncmigrate._database.connect import NotYet, open_session
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.scope import bounded
+from asyncmigrate._engine.scope import bounded, told_as_errors
 from asyncmigrate.errors import DatabaseUnusable, NotWritable, PoolerBetween
 from asyncmigrate.events import Connecting, Warned
 
@@ -54,6 +54,18 @@ async def open_run_session(run: Run, patience: float) -> AsyncGenerator[Session]
             session.terminate()
 
 
+@asynccontextmanager
+async def open_reading_session(run: Run, patience: float) -> AsyncGenerator[Session]:
+    """The same for one who only reads, and does not try again.
+
+    Raises:
+        DatabaseUnusable: the connection was lost, or a statement refused.
+    """
+    with told_as_errors():
+        async with open_run_session(run, patience) as session:
+            yield session
+
+
 async def require_sound(session: Session, run: Run) -> None:
     """Refuse a session that must not be migrated through; put our settings in place.
 
@@ -87,12 +99,15 @@ async def require_sound(session: Session, run: Run) -> None:
             hint="use the direct address of the server, since a pooler can hand the"
             " lock to someone else; if it pools by session, `allow_pooler = true`",
         )
+    # The keeper looks for the backend that really holds the lock.
+    session.backend_pid = here.backend_pid
     if here.replica_role:
         warning = (
             "session_replication_role is `replica`: triggers and foreign keys are off"
         )
-        run.warnings.append(warning)
-        run.emit(Warned(message=warning))
+        if warning not in run.warnings:
+            run.warnings.append(warning)
+            run.emit(Warned(message=warning))
     timeline = await server.read_timeline(session)
     if run.timeline is not None and timeline is not None and timeline != run.timeline:
         message = (
@@ -102,4 +117,4 @@ async def require_sound(session: Session, run: Run) -> None:
         raise DatabaseUnusable(
             message, hint="run again: the history of this server decides what is left"
         )
-    run.timeline = timeline
+    run.timeline = timeline or run.timeline

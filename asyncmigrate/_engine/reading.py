@@ -14,7 +14,7 @@ from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.jobs import read_definitions
 from asyncmigrate._engine.looking import look
-from asyncmigrate._engine.opening import open_run_session
+from asyncmigrate._engine.opening import open_reading_session
 from asyncmigrate._engine.prepare import with_diffs
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import (
@@ -47,7 +47,7 @@ async def read_status(source: Source, run: Run) -> Status:
     Raises:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
-    async with open_run_session(run, run.settings.wait_for_database) as session:
+    async with open_reading_session(run, run.settings.wait_for_database) as session:
         return await status_on(session, source, run)
 
 
@@ -160,7 +160,7 @@ def problems_of(source: Source) -> list[Problem]:
 
 async def find_conflicts(source: Source, run: Run) -> tuple[Conflict, ...]:
     """Everything on which files and history disagree; nothing is written."""
-    async with open_run_session(run, run.settings.wait_for_database) as session:
+    async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         definitions, problems = read_definitions(source, seen.history, source.files)
         found = compare(source.files, seen.history, definitions)
@@ -173,7 +173,7 @@ async def find_conflicts(source: Source, run: Run) -> tuple[Conflict, ...]:
 
 async def read_trail(run: Run) -> tuple[HistoryEntry, ...]:
     """The audit trail, oldest first."""
-    async with open_run_session(run, run.settings.wait_for_database) as session:
+    async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         if not seen.history.exists:
             return ()
@@ -201,7 +201,7 @@ async def read_stored_script(run: Run, version: str) -> str:
     Raises:
         InvalidUsage: there is no such version, or nothing is stored of it.
     """
-    async with open_run_session(run, run.settings.wait_for_database) as session:
+    async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         rows: Sequence[Applied] = (*seen.history.rows, *seen.history.repeatables)
         row = next((r for r in rows if version in {r.version, r.version_key}), None)
@@ -235,7 +235,7 @@ async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
     pending = 0
     for pause in pauses(0.1, 2.0):
         try:
-            async with open_run_session(run, 0) as session:
+            async with open_reading_session(run, 0) as session:
                 while True:
                     status = await status_on(session, source, run)
                     missing = None

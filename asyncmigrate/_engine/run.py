@@ -6,6 +6,7 @@ the lock, the look, the plan. That is also how a COMMIT in doubt is decided (I11
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import anyio
 
@@ -13,20 +14,24 @@ from asyncmigrate._database import lock
 from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.doubt import Losses, gone, settle
 from asyncmigrate._engine.jobs import Job
 from asyncmigrate._engine.keeper import keep_lease
 from asyncmigrate._engine.looking import look
 from asyncmigrate._engine.marking import write_marks
-from asyncmigrate._engine.opening import open_run_session, require_sound
+from asyncmigrate._engine.opening import (
+    open_reading_session,
+    open_run_session,
+    require_sound,
+)
 from asyncmigrate._engine.prepare import Prepared, prepare
-from asyncmigrate._engine.scope import bounded
-from asyncmigrate._engine.stepping import Renew, settle_doubt, take_steps
+from asyncmigrate._engine.scope import bounded, refused
+from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
 from asyncmigrate._migration import History
 from asyncmigrate.errors import (
-    CommitUndecided,
-    DatabaseUnreachable,
     DatabaseUnusable,
+    LockLost,
     LockNotAcquired,
     MigrationError,
 )
@@ -58,49 +63,37 @@ async def run_job(job: Job, run: Run) -> MigrationReport:
     )
     return MigrationReport(
         results=tuple(run.results),
-        run_id=run.run_id if run.fencing_token else None,
+        run_id=run.run_id if run.fencing_token or run.results else None,
         warnings=tuple(run.warnings),
         details={"written": list(run.written)} if run.written else {},
     )
 
 
 async def _on_sessions(job: Job, run: Run) -> None:
+    losses = Losses(run)
     patience = run.settings.wait_for_database
-    lost_since: float | None = None
     while True:
-        standing = len(run.results)
+        losses.begin()
         try:
             async with open_run_session(run, patience) as session:
-                await _on_session(job, run, session)
-            return
+                return await _on_session(job, run, session)
         except Renew:
             continue
+        except StatementFailed as failure:
+            raise refused(failure) from failure
         except SessionLost as error:
-            now = time.monotonic()
-            if lost_since is None or len(run.results) > standing:
-                lost_since = now
             run.emit(ConnectionLost(error=str(error), version=run.current))
-            patience = max(0.0, lost_since + run.settings.lock_wait - now)
-            if patience == 0.0:
-                raise _gone(run, error) from error
-            await anyio.sleep(0.1)
-        except (DatabaseUnusable, LockNotAcquired) as error:
+            patience, pause = losses.count(error)
+            await anyio.sleep(pause)
+        except LockLost as error:
             if run.in_doubt is None:
                 raise
-            raise _gone(run, error) from error
-
-
-def _gone(run: Run, error: Exception) -> MigrationError:
-    if run.in_doubt is None:
-        return DatabaseUnreachable(f"the connection was lost: {error}")
-    version = run.in_doubt.version
-    return CommitUndecided(
-        f"the connection was lost while {version} was under way, and whether it was"
-        f" committed could not be found out: {error}",
-        version=version,
-        hint="run `asyncmigrate status` when the database is back; the next run decides"
-        " by itself",
-    )
+            run.stopping = error
+            patience = run.settings.lock_wait
+        except (DatabaseUnusable, LockNotAcquired) as error:
+            if run.in_doubt is None and losses.last is None:
+                raise
+            raise gone(run, error) from error
 
 
 async def _on_session(job: Job, run: Run, session: Session) -> None:
@@ -119,7 +112,7 @@ async def _on_session(job: Job, run: Run, session: Session) -> None:
             return
         async with keep_lease(run, session) as watch:  # 4 lease
             seen = await look(session)  # 5 look again
-            settle_doubt(run, seen.history)
+            settle(run, seen.history)
             ready = await prepare(job, session, seen.history, run.settings)
             _warn(run, ready.plan.warnings)
             run.total = len(run.results) + len(ready.plan.steps)
@@ -132,14 +125,20 @@ async def _on_session(job: Job, run: Run, session: Session) -> None:
 
 
 async def _release(session: Session, run: Run) -> None:
-    """Give lock and lease back, in every ending that leaves the connection alive."""
+    """Give lock and lease back, in every ending that leaves the connection alive.
+
+    The lock may be ours although nobody has told us, when the reply was cut off. One
+    that cannot be released in time goes with the connection.
+    """
     released = False
     with bounded(run.settings.cleanup_grace):
         try:
-            if run.fencing_token and not session.is_closed:
+            if not session.is_closed:
                 await lock.release(session, run.run_id)
             released = True
-        except (SessionLost, StatementFailed):
+        except StatementFailed:
+            released = True  # there is no table yet; closing gives the lock back
+        except SessionLost:
             released = False
     if not released:
         session.terminate()
@@ -158,8 +157,16 @@ def _is_done(job: Job, run: Run) -> Callable[[History], bool]:
     return is_done
 
 
+_NOT_REPLICATED: Final = "synchronous replication"
+"""In what the server says when the wait for a standby is cancelled: COMMIT stands."""
+
+
 def _noticed(run: Run) -> Callable[[str, str, str | None], None]:
     def told(severity: str, message: str, sqlstate: str | None) -> None:
+        if severity == "WARNING" and _NOT_REPLICATED in message:
+            what = run.current or "what was written last"
+            warning = f"{what} is committed, but may not be replicated yet: {message}"
+            _warn(run, (warning,))
         if run.current is not None:
             run.emit(
                 Notice(
@@ -186,7 +193,7 @@ async def plan_job(job: Job, run: Run) -> Prepared:
     Raises:
         ConflictsFound: as the run itself would.
     """
-    async with open_run_session(run, run.settings.wait_for_database) as session:
+    async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         ready = await prepare(job, session, seen.history, run.settings)
         _warn(run, (*job.source.warnings, *ready.plan.warnings))

@@ -7,7 +7,13 @@ from typing import TypeVar
 
 import anyio
 
-from asyncmigrate.errors import InvalidUsage
+from asyncmigrate._database.failures import SessionLost, StatementFailed
+from asyncmigrate.errors import (
+    DatabaseUnreachable,
+    DatabaseUnusable,
+    InvalidUsage,
+    PrivilegeMissing,
+)
 
 T = TypeVar("T")
 
@@ -48,7 +54,43 @@ async def in_child_task(work: Callable[[], Awaitable[T]]) -> T:
         group.start_soon(child)
     if errors:
         raise errors[0]
+    if not results:
+        # The work itself raised it, as a migration's own code may.
+        raise asyncio.CancelledError
     return results[0]
+
+
+@contextmanager
+def told_as_errors() -> Iterator[None]:
+    """What the server or the network did to a reader, as an error of the tree.
+
+    Raises:
+        DatabaseUnreachable: the connection was lost.
+        DatabaseUnusable: the server refused a statement of our own.
+    """
+    try:
+        yield
+    except SessionLost as error:
+        message = f"the connection was lost: {error}"
+        raise DatabaseUnreachable(message, hint="run it again") from error
+    except StatementFailed as failure:
+        raise refused(failure) from failure
+
+
+def refused(failure: StatementFailed) -> DatabaseUnusable:
+    """The server refused a statement of our own, on the tracking tables or before."""
+    message = (
+        f"the server refused a statement of asyncmigrate itself: {failure.message}"
+        f" (SQLSTATE {failure.sqlstate})"
+    )
+    if failure.sqlstate == "42501":
+        return PrivilegeMissing(
+            message,
+            sqlstate=failure.sqlstate,
+            hint="run as the owner of the tracking tables, or grant this role what it"
+            " lacks on them",
+        )
+    return DatabaseUnusable(message, sqlstate=failure.sqlstate, hint=failure.hint)
 
 
 @contextmanager

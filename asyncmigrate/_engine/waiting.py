@@ -7,22 +7,21 @@ CONCURRENTLY in the holder waits for it: deadlock (measured; I4).
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import anyio
 
-from asyncmigrate._database import lock, tables
+from asyncmigrate._database import lock
 from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database.history import insert_event
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.looking import look
+from asyncmigrate._engine.scope import refused
+from asyncmigrate._engine.tracking import LATER, make_tables, require_safe
 from asyncmigrate._migration import History, Holder
-from asyncmigrate._version import __version__
-from asyncmigrate.errors import (
-    LockNotAcquired,
-    PrivilegeMissing,
-    TrackingSchemaUnsafe,
-)
+from asyncmigrate.errors import LockNotAcquired
 from asyncmigrate.events import LockAcquired, LockTakenOver, LockWaiting
 
 ANNOUNCE_EVERY = 10.0
@@ -38,6 +37,8 @@ class _Watcher:
     since: float = 0.0
     told_at: float = field(default=-ANNOUNCE_EVERY)
     told_of: str = ""
+    ended: dict[int, str] = field(default_factory=dict)
+    """Backends of dead runs that were told to end, with whose they were."""
 
     def stood_still(self, holder: Holder, now: float) -> bool:
         """Whether the lease has not moved for ``lease_ttl`` and one interval."""
@@ -70,17 +71,19 @@ async def acquire(
     began = time.monotonic()
     watcher = _Watcher(run)
     if exists:
-        await _require_safe(session)
+        await require_safe(session)
     for pause in pauses(0.05, 1.0):
         token = await _try(session, run, exists=exists)
         if token is not None:
-            run.fencing_token = token
             waited = time.monotonic() - began
-            run.emit(LockAcquired(fencing_token=token, waited=waited))
+            await _got(session, run, token, waited, watcher)
             return True
         seen = await look(session)
         if seen.history.exists:
-            exists = True
+            if not exists:
+                # Whoever has made the tables meanwhile may be anybody.
+                await require_safe(session)
+                exists = True
             if is_done(seen.history):
                 return False
         found = await lock.read_holder(session, row=exists)
@@ -88,8 +91,7 @@ async def acquire(
         if found is not None:
             holder, state = found
             _announce(watcher, holder, now, now - began, pause)
-            if await _ended_dead(session, watcher, holder, state, now):
-                continue
+            await _end_if_dead(session, watcher, holder, state, now)
             if now - began >= run.settings.lock_wait:
                 raise LockNotAcquired(waited=run.settings.lock_wait, holder=str(holder))
         elif now - began >= run.settings.lock_wait and now - began > 1:
@@ -99,73 +101,46 @@ async def acquire(
 
 
 async def _try(session: Session, run: Run, *, exists: bool) -> int | None:
-    if exists:
-        token = await _take(session, run)
-        if token is not None or await lock.read_holder(session) is not None:
-            return token
-    # A first run: there is no row that could be taken with the lock in one statement.
-    if not await lock.try_lock(session):
-        return None
-    if not exists:
-        await _make_tables(session, run)
-    await lock.add_row(session)
-    return await _take(session, run)
+    """One try: the token, or null when somebody else holds what it takes."""
+    try:
+        if not exists:
+            # A first run: there is no row to be taken with the lock in one statement.
+            if not await lock.try_lock(session):
+                return None
+            await make_tables(session, run)
+        return await _take(session, run)
+    except StatementFailed as failure:
+        # The lock may have become ours before the statement failed.
+        await lock.unlock(session)
+        if failure.sqlstate in LATER:
+            return None
+        raise refused(failure) from failure
 
 
 async def _take(session: Session, run: Run) -> int | None:
-    return await lock.take(
-        session,
-        run_id=run.run_id,
-        locked_by=run.locked_by,
-        lease_ttl=run.settings.lease_ttl,
-    )
-
-
-async def _require_safe(session: Session) -> None:
-    points = await tables.unsafe_points(session)
-    if points:
-        raise TrackingSchemaUnsafe(
-            f"the tracking schema {session.names.schema} must not be written to:"
-            f" {'; '.join(points)}; nothing was changed",
-            hint="someone else could run code as this role or forge the history; give"
-            f" the schema and its tables to this role (`ALTER SCHEMA"
-            f" {session.names.schema} OWNER TO …`, `ALTER TABLE … OWNER TO …`), drop"
-            " triggers and rules, REVOKE what others may write; or run as the owner",
+    for _ in range(2):
+        token = await lock.take(
+            session,
+            run_id=run.run_id,
+            locked_by=run.locked_by,
+            lease_ttl=run.settings.lease_ttl,
         )
+        if token is not None or await lock.read_owner(session) is not None:
+            return token
+        await lock.add_row(session)
+    return None
 
 
-async def _make_tables(session: Session, run: Run) -> None:
-    """Make the tracking schema; one that stands already is taken as it is."""
-    try:
-        await tables.lock_layout(session)
-        present = await tables.existing_tables(session)
-        if present:
-            await session.execute("ROLLBACK")
-            await _require_safe(session)
-            return
-        # An empty schema may have been made for a role that may not make one itself.
-        made = await tables.schema_exists(session)
-        if made:
-            await _require_safe(session)
-        await tables.create_layout(
-            session, __version__, run.settings.readers, with_schema=not made
-        )
-    except StatementFailed as failure:
-        await session.execute("ROLLBACK")
-        if failure.sqlstate == "42501":
-            raise PrivilegeMissing(
-                f"this role may not make the tracking schema: {failure.message};"
-                " nothing was changed",
-                sqlstate=failure.sqlstate,
-                hint="`GRANT CREATE ON DATABASE … TO …`, or let an administrator run"
-                f" `CREATE SCHEMA {session.names.schema} AUTHORIZATION …`",
-            ) from failure
-        raise TrackingSchemaUnsafe(
-            f"the tracking schema could not be made: {failure.message};"
-            " nothing was changed",
-            sqlstate=failure.sqlstate,
-            hint="an event trigger or a neighbour's object stands in the way",
-        ) from failure
+async def _got(
+    session: Session, run: Run, token: int, waited: float, watcher: _Watcher
+) -> None:
+    """The lock is ours: say so, and whose session was ended for it."""
+    run.fencing_token = token
+    run.emit(LockAcquired(fencing_token=token, waited=waited))
+    if not watcher.ended:
+        return
+    detail = f"ended the session of a dead run: {', '.join(watcher.ended.values())}"
+    await session.execute(insert_event(session, run.run_id, "taken_over", None, detail))
 
 
 def _announce(
@@ -182,30 +157,38 @@ def _announce(
     )
 
 
-async def _ended_dead(
+async def _end_if_dead(
     session: Session, watcher: _Watcher, holder: Holder, state: str, now: float
-) -> bool:
-    """End the session of a run whose lease stands still; whether one was told to."""
+) -> None:
+    """End the session of a run whose lease stands still, and this run's own old one.
+
+    Being told to end is not yet an end: only the lock itself says when it is.
+    """
     ours = holder.run_id == watcher.run.run_id
     if not ours:
         if not holder.run_id or holder.beat is None:
-            return False  # no lease, or nobody renews it: nobody may judge it
+            return  # no lease, or nobody renews it: nobody may judge it
         if not watcher.stood_still(holder, now):
-            return False
-        if state == "active":
-            return False  # it works, or ends by itself when the server notices
-        if not state:
+            return
+        if state in _AT_WORK:
+            return  # it works, or ends by itself when the server notices
+        if not state.startswith("idle"):
             raise _cannot_end(holder, now - watcher.since)
     try:
-        pid = await lock.end_holder(session, holder)
+        pid = await lock.end_holder(session, holder, own=ours)
     except StatementFailed as failure:
         if failure.sqlstate != "42501":
             raise
         raise _cannot_end(holder, now - watcher.since) from failure
-    if pid is None:
-        return False
-    watcher.run.emit(LockTakenOver(holder=str(holder), backend_pid=pid))
-    return True
+    if pid is None or pid in watcher.ended:
+        return
+    if not ours:
+        watcher.ended[pid] = str(holder)
+        watcher.run.emit(LockTakenOver(holder=str(holder), backend_pid=pid))
+
+
+_AT_WORK: Final = frozenset({"active", "fastpath function call"})
+"""Other states than these and idle ones are hidden from this role, or not tracked."""
 
 
 def _cannot_end(holder: Holder, quiet: float) -> LockNotAcquired:
