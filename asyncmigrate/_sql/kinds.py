@@ -189,7 +189,7 @@ def _create(words: Words) -> StatementKind:
     if words.skip("DATABASE"):
         return _outside(NonTransactional.CREATE_DATABASE, Database(name=words.name()))
     if words.skip("TABLESPACE"):
-        return _OTHER
+        return _outside(NonTransactional.CREATE_TABLESPACE, Database(name=words.name()))
     if words.skip("SUBSCRIPTION"):
         return _create_subscription(words)
     return _NOTHING
@@ -214,9 +214,12 @@ def _create_index(words: Words, *, unique: bool) -> StatementKind:
 
 
 def _create_subscription(words: Words) -> StatementKind:
+    target = Database(name=words.name())
     options = _with_options(words)
     makes_slot = options.get("create_slot", options.get("connect", "TRUE"))
-    return _NOTHING if is_false(makes_slot) else _OTHER
+    if is_false(makes_slot):
+        return _NOTHING
+    return _outside(NonTransactional.CREATE_SUBSCRIPTION, target)
 
 
 def _with_options(words: Words) -> dict[str, str]:
@@ -239,8 +242,13 @@ def _drop(words: Words) -> StatementKind:
             NonTransactional.DROP_DATABASE,
             Database(name=words.name(), if_exists=if_exists),
         )
-    if words.skip_one_of("TABLESPACE", "SUBSCRIPTION"):
-        return _OTHER
+    for word, what in (
+        ("TABLESPACE", NonTransactional.DROP_TABLESPACE),
+        ("SUBSCRIPTION", NonTransactional.DROP_SUBSCRIPTION),
+    ):
+        if words.skip(word):
+            if_exists = words.skip("IF", "EXISTS")
+            return _outside(what, Database(name=words.name(), if_exists=if_exists))
     return _NOTHING
 
 

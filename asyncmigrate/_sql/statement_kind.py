@@ -22,6 +22,10 @@ class NonTransactional(StrEnum):
     CREATE_DATABASE = "CREATE DATABASE"
     DROP_DATABASE = "DROP DATABASE"
     ALTER_SYSTEM = "ALTER SYSTEM"
+    CREATE_SUBSCRIPTION = "CREATE SUBSCRIPTION"
+    DROP_SUBSCRIPTION = "DROP SUBSCRIPTION"
+    CREATE_TABLESPACE = "CREATE TABLESPACE"
+    DROP_TABLESPACE = "DROP TABLESPACE"
     OTHER = "other"
 
 
@@ -64,7 +68,7 @@ class DetachPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What CREATE DATABASE or DROP DATABASE names."""
+    """What CREATE or DROP of a database, a tablespace or a subscription names."""
 
     name: Name | None
     if_exists: bool = False

@@ -203,7 +203,26 @@ def test_what_newer_servers_refuse_is_known_on_older_ones() -> None:
         ),
         ("ALTER SYSTEM RESET a", NonTransactional.ALTER_SYSTEM, None),
         ("VACUUM FULL t", NonTransactional.VACUUM, None),
-        ("CREATE TABLESPACE a LOCATION ''", NonTransactional.OTHER, None),
+        (
+            "CREATE TABLESPACE a LOCATION ''",
+            NonTransactional.CREATE_TABLESPACE,
+            Database(name=("a",)),
+        ),
+        (
+            "DROP TABLESPACE IF EXISTS a",
+            NonTransactional.DROP_TABLESPACE,
+            Database(name=("a",), if_exists=True),
+        ),
+        (
+            "CREATE SUBSCRIPTION S CONNECTION '' PUBLICATION p",
+            NonTransactional.CREATE_SUBSCRIPTION,
+            Database(name=("s",)),
+        ),
+        (
+            'DROP SUBSCRIPTION "S"',
+            NonTransactional.DROP_SUBSCRIPTION,
+            Database(name=("S",)),
+        ),
     ],
 )
 def test_what_cannot_be_in_a_transaction_names_its_objects(
