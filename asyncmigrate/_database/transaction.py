@@ -48,8 +48,13 @@ def resets() -> str:
 
 
 def begin(session: Session, limits: Limits, modes: str = "") -> str:
-    """BEGIN, the key at transaction level, the limits, and our transaction noted."""
-    return f"BEGIN {modes};{limits_sql(session, limits)}"
+    """BEGIN, the key at transaction level, the limits, and our transaction noted.
+
+    Whatever stands before it in the same query is committed first: an implicit
+    transaction keeps the isolation level and the READ ONLY with which it began, what
+    UNLISTEN gave up, and takes no modes after its first query (measured).
+    """
+    return f"BEGIN;COMMIT;BEGIN {modes};{limits_sql(session, limits)}"
 
 
 def limits_sql(session: Session, limits: Limits) -> str:
@@ -86,6 +91,8 @@ def prove(session: Session, *, xid: str | None = None) -> str:
     noted = f"'{xid}'" if xid else "current_setting('asyncmigrate.transaction', true)"
     return (
         "\n;SET CONSTRAINTS ALL IMMEDIATE;RESET SESSION AUTHORIZATION;RESET ROLE;"
+        # Now, since the next query's text is converted when it arrives (measured).
+        "RESET client_encoding;"
         "SET LOCAL search_path = pg_catalog, pg_temp;"
         "SELECT set_config('asyncmigrate.verdict', CASE WHEN"
         f" {noted} IS DISTINCT FROM"

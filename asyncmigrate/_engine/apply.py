@@ -160,12 +160,7 @@ def _needs_care(ready: Ready) -> bool:
 
 async def _in_one_trip(step: Step, ready: Ready, session: Session, run: Run) -> None:
     modes = ready.script.modes if ready.script else ""
-    before = transaction.begin(session, ready.limits, modes)
-    if modes:
-        # BEGIN takes an isolation level only before the first query.
-        await session.execute(transaction.resets())
-    else:
-        before = transaction.resets() + before
+    before = transaction.resets() + transaction.begin(session, ready.limits, modes)
     after = transaction.prove(session) + record_sql(step, session, run) + ";COMMIT"
     try:
         await session.execute(before + ready.body + after)

@@ -49,7 +49,8 @@ async def call(step: Step, session: Session) -> None:
     try:
         module = _load(step.part.text, path, name)
         work: Callable[[Any], Awaitable[None]] = getattr(module, step.direction)
-        await work(session.connection)
+        with session.savepoints() as connection:
+            await work(connection)
     except Exception as error:
         if session.is_closed:
             raise SessionLost(str(error)) from error
