@@ -465,7 +465,7 @@ async def test_under_another_event_loop_it_says_so_at_once(app: App) -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 async def test_an_empty_or_missing_directory_is_an_error(
-    app: App, tmp_path: Path, there: bool
+    app: App, tmp_path: Path, *, there: bool
 ) -> None:
     place = tmp_path / "none"
     if there:

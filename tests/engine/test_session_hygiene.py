@@ -16,28 +16,36 @@ LEFT_BEHIND = {
         "CREATE TABLE t (id int);",
     ),
     "settings": (
-        "SET work_mem = '1MB'; SET lock_timeout = 0; SET statement_timeout = 1;"
-        " SET default_transaction_isolation = serializable; SET row_security = off;",
-        "DO $$ BEGIN"
-        " ASSERT current_setting('work_mem') <> '1MB', 'work_mem';"
-        " ASSERT current_setting('lock_timeout') = '5s', 'lock_timeout';"
-        " ASSERT current_setting('statement_timeout') = '0', 'statement_timeout';"
-        " ASSERT current_setting('transaction_isolation') = 'read committed', 'level';"
-        " ASSERT current_setting('row_security') = 'on', 'row_security';"
-        " END $$;",
+        (
+            "SET work_mem = '1MB'; SET lock_timeout = 0; SET statement_timeout = 1;"
+            " SET default_transaction_isolation = serializable; SET row_security = off;"
+        ),
+        (
+            "DO $$ BEGIN"
+            " ASSERT current_setting('work_mem') <> '1MB', 'work_mem';"
+            " ASSERT current_setting('lock_timeout') = '5s', 'lock_timeout';"
+            " ASSERT current_setting('statement_timeout') = '0', 'statement_timeout';"
+            " ASSERT current_setting('transaction_isolation') = 'read committed', 'level';"
+            " ASSERT current_setting('row_security') = 'on', 'row_security';"
+            " END $$;"
+        ),
     ),
     "settings of its own": (
         "SET my.flag = 'on';",
-        "DO $$ BEGIN ASSERT coalesce(current_setting('my.flag', true), '') = '';"
-        " END $$;",
+        (
+            "DO $$ BEGIN ASSERT coalesce(current_setting('my.flag', true), '') = '';"
+            " END $$;"
+        ),
     ),
     "temporary tables": (
         "CREATE TEMP TABLE x (id int);",
         "CREATE TEMP TABLE x (id text);",
     ),
     "a temporary table in the way": (
-        "CREATE TEMP TABLE schema_migrations (id int);"
-        "CREATE TEMP TABLE pg_class (oid int);",
+        (
+            "CREATE TEMP TABLE schema_migrations (id int);"
+            "CREATE TEMP TABLE pg_class (oid int);"
+        ),
         "SELECT 1;",
     ),
     "prepared statements": ("PREPARE p AS SELECT 1;", "PREPARE p AS SELECT 2;"),
@@ -51,8 +59,10 @@ LEFT_BEHIND = {
     ),
     "sequences": (
         "CREATE SEQUENCE s; SELECT nextval('s');",
-        "DO $$ BEGIN PERFORM lastval(); RAISE 'lastval is known';"
-        " EXCEPTION WHEN object_not_in_prerequisite_state THEN END $$;",
+        (
+            "DO $$ BEGIN PERFORM lastval(); RAISE 'lastval is known';"
+            " EXCEPTION WHEN object_not_in_prerequisite_state THEN END $$;"
+        ),
     ),
     "constraints": (
         "SET CONSTRAINTS ALL DEFERRED;",
@@ -64,8 +74,10 @@ LEFT_BEHIND = {
     ),
     "a replication role": (
         "SET session_replication_role = replica;",
-        "DO $$ BEGIN ASSERT current_setting('session_replication_role') = 'origin';"
-        " END $$;",
+        (
+            "DO $$ BEGIN ASSERT current_setting('session_replication_role') = 'origin';"
+            " END $$;"
+        ),
     ),
     "read only from now on": (
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
@@ -77,7 +89,7 @@ LEFT_BEHIND = {
 @pytest.mark.parametrize("left", LEFT_BEHIND)
 @pytest.mark.parametrize("together", [False, True])
 async def test_nothing_that_a_script_leaves_reaches_the_next(
-    app: App, left: str, together: bool
+    app: App, left: str, *, together: bool
 ) -> None:
     first, second = LEFT_BEHIND[left]
     app.add(_0001_a=first, _0002_b=second)
