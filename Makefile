@@ -1,7 +1,7 @@
 # The list of habits. All that these targets need they make inside the checkout.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fix demo matrix coverage clean
+.PHONY: help setup test check fix demo docs matrix coverage clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -35,6 +35,14 @@ fix: $(READY)  ## format, and repair what can be repaired by itself
 
 demo: $(READY)  ## the main job, on an embedded PostgreSQL
 	@$(BIN)/asyncmigrate demo
+
+docs: $(READY)  ## build the documentation into docs/_build; a warning is an error
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --group docs; \
+	else \
+	  $(BIN)/python -m pip install --quiet --group docs; \
+	fi
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky docs docs/_build
 
 matrix: $(READY)  ## the tests on each PostgreSQL of the extra
 	@for version in 18 16; do \
