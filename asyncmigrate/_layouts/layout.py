@@ -14,6 +14,7 @@ class Found:
     files: tuple[MigrationFile, ...]
     """In no particular order; two with one version are not this value's business."""
     problems: tuple[Problem, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,14 @@ class Layout:
     """Whether the files can be nobody else's. It may read them."""
     read: Callable[[Listing], Found]
     """Names and digests; a file that is a problem never hides another."""
+    shape: str = ""
+    """What its files are called, for people; as Markdown, like those below."""
+    identity: str = ""
+    """What makes two files the same migration."""
+    transaction: str = ""
+    """What is one transaction."""
+    recognised: str = ""
+    """What its files have that nobody else's have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,15 @@ def read(listing: Listing) -> Found:
     return Found(files=tuple(files), problems=tuple(problems))
 
 
-NATIVE: Final = Layout(name="native", recognises=recognises, read=read)
+NATIVE: Final = Layout(
+    name="native",
+    recognises=recognises,
+    read=read,
+    shape="`20260315_001_name.sql`, or a pair `.up.sql` and `.down.sql`",
+    identity="the version, number by number",
+    transaction="one; `transaction=off`: each statement by itself",
+    recognised="when it is no other's",
+)
 
 
 def _ending(file: str) -> str:
