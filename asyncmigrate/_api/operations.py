@@ -64,7 +64,9 @@ async def _in_run(
 
 
 def _source(settings: Settings) -> Source:
-    return read_directory(settings.directory, format=settings.format)
+    return read_directory(
+        settings.directory, format=settings.format, skip=settings.skip
+    )
 
 
 def _filled(settings: Settings) -> Source:

@@ -1,32 +1,65 @@
 """From directories to migrations. To add a layout: a module, and a line in `LAYOUTS`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Final
 
+from asyncmigrate._layouts.dbmate import DBMATE
+from asyncmigrate._layouts.diesel import DIESEL
+from asyncmigrate._layouts.flyway import FLYWAY
+from asyncmigrate._layouts.golang_migrate import GOLANG_MIGRATE
+from asyncmigrate._layouts.goose import GOOSE
+from asyncmigrate._layouts.graphile_migrate import GRAPHILE_MIGRATE
 from asyncmigrate._layouts.layout import Found, Layout, Source
 from asyncmigrate._layouts.listing import Listing, list_directory
 from asyncmigrate._layouts.native import NATIVE
+from asyncmigrate._layouts.prisma import PRISMA
+from asyncmigrate._layouts.sqitch import SQITCH
+from asyncmigrate._layouts.sql_migrate import SQL_MIGRATE
+from asyncmigrate._layouts.sqlx import SQLX
+from asyncmigrate._layouts.supabase import SUPABASE
 from asyncmigrate._migration import Kind, MigrationFile, Problem
 from asyncmigrate.errors import InvalidSetting
 
 __all__ = ["LAYOUTS", "Layout", "Source", "read_directory", "read_listing"]
 
-LAYOUTS: Final[tuple[Layout, ...]] = (NATIVE,)
+LAYOUTS: Final[tuple[Layout, ...]] = (
+    FLYWAY,
+    PRISMA,
+    DIESEL,
+    SQITCH,
+    GRAPHILE_MIGRATE,
+    GOOSE,
+    DBMATE,
+    SQL_MIGRATE,
+    SUPABASE,
+    SQLX,
+    GOLANG_MIGRATE,
+    NATIVE,
+)
 """Every layout, the most specific first, ours last."""
 
 
-def read_directory(directories: Sequence[str], *, format: str | None = None) -> Source:  # noqa: A002 - the setting's name
+def read_directory(
+    directories: Sequence[str],
+    *,
+    format: str | None = None,  # noqa: A002 - the setting's name
+    skip: Sequence[str] = (),
+) -> Source:
     """List the migrations of all *directories*, by the layout called *format*.
 
-    Without one it is recognised, each directory by its files. Nothing is parsed; a
+    Without one it is recognised, each directory by its files. Files whose name or path
+    is like a pattern of *skip* are left out, with a warning. Nothing is parsed; a
     problem with one file hides no other.
 
     Raises:
         InvalidSetting: there is no layout of that name.
     """
     named = _layout(format)
-    listings = [_list(directory) for directory in directories]
+    skipped: list[str] = []
+    listings = [_without(_list(each), skip, skipped) for each in directories]
     problems = [problem for listing in listings for problem in listing.problems]
     found: list[tuple[Listing, Found]] = []
     layouts: dict[str, None] = {}
@@ -40,7 +73,8 @@ def read_directory(directories: Sequence[str], *, format: str | None = None) -> 
         problems.append(_unclear(", ".join(directories), layouts))
     problems += chain.from_iterable(each.problems for _, each in found)
     problems += _twice(found)
-    warnings = [
+    warnings = [*skipped, *chain.from_iterable(each.warnings for _, each in found)]
+    warnings += [
         f"there are no migrations in {listing.directory}"
         for listing, each in found
         if not (each.files or each.problems or listing.problems)
@@ -60,7 +94,7 @@ def read_listing(listing: Listing, *, format: str) -> Source:  # noqa: A002 - th
     return Source(
         files=tuple(sorted(found.files, key=_place)),
         problems=(*listing.problems, *found.problems),
-        warnings=(),
+        warnings=found.warnings,
         layout=format,
     )
 
@@ -82,6 +116,21 @@ def _list(directory: str) -> Listing:
 
         return list_package(directory)
     return list_directory(directory)
+
+
+def _without(listing: Listing, patterns: Sequence[str], said: list[str]) -> Listing:
+    """Leave out the files that are to be skipped, and say so."""
+    if not patterns:
+        return listing
+
+    def is_skipped(file: str) -> bool:
+        names = (file, file.rpartition("/")[2])
+        return any(fnmatchcase(name, each) for name in names for each in patterns)
+
+    left_out = [file for file in listing.files if is_skipped(file)]
+    said += (f"{file} is skipped, as the setting `skip` says" for file in left_out)
+    kept = tuple(file for file in listing.files if file not in left_out)
+    return replace(listing, files=kept)
 
 
 def _recognise(listing: Listing, problems: list[Problem]) -> Layout | None:

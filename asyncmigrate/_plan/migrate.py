@@ -1,6 +1,7 @@
 """What `migrate` is to do."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from asyncmigrate._migration import (
     Applied,
@@ -17,7 +18,7 @@ from asyncmigrate._plan.compare import (
     problems_as_conflicts,
     warnings_of,
 )
-from asyncmigrate._plan.steps import Apply, Definitions, MigrateWish, Plan, Step
+from asyncmigrate._plan.steps import Apply, Definitions, MigrateWish, Plan
 from asyncmigrate._plan.versions import target_order
 from asyncmigrate.errors import Conflict, NeedsRepair, UnknownVersion
 
@@ -52,7 +53,7 @@ def decide_migrate(
     for row in history.rows:
         _require_resumable(row, known=any(row is each for _, each in found.resumed))
 
-    steps: list[Step] = [
+    steps = [
         Apply(file=file, definition=definitions[file.key], row=row)
         for file, row in found.resumed
     ]
@@ -67,6 +68,8 @@ def decide_migrate(
             Apply(file=file, definition=definitions[file.key])
             for file in found.repeatables
         ]
+    odd = (definitions[step.file.key].warnings for step in steps)
+    warnings += tuple(chain.from_iterable(odd))
     return Plan(steps=tuple(steps), refresh=tuple(found.refresh), warnings=warnings)
 
 
