@@ -115,11 +115,12 @@ class TableLockNotAcquired(MigrationFailed):
         column: int | None = None,
         sqlstate: str | None = None,
         statement: str | None = None,
+        left: str = "the migration was rolled back",
     ) -> None:
         seen = "; ".join(map(str, blockers)) or "a session that could not be seen"
         super().__init__(
             f"the lock was not free within {lock_timeout:g} s in {tries} tries;"
-            f" held by {seen}; the migration was rolled back",
+            f" held by {seen}; {left}",
             version=version,
             file=file,
             line=line,
@@ -149,11 +150,11 @@ class BlockLimitReached(MigrationFailed):
         column: int | None = None,
         statement: str | None = None,
         advice: str | None = None,
+        left: str = "the statement was cancelled and the migration rolled back",
     ) -> None:
         seen = "; ".join(map(str, blocked))
         super().__init__(
-            f"others were held up for {block_limit:g} s ({seen});"
-            " the statement was cancelled and the migration rolled back",
+            f"others were held up for {block_limit:g} s ({seen}); {left}",
             version=version,
             file=file,
             line=line,

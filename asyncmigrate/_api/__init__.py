@@ -1,6 +1,7 @@
 """What a program calls, and what the command calls: settings in, a result out."""
 
 from asyncmigrate._api.calls import (
+    Directory,
     Options,
     baseline,
     history,
@@ -8,6 +9,7 @@ from asyncmigrate._api.calls import (
     redo,
     repair,
     rollback,
+    settings_of,
     status,
     validate,
     wait_until_current,
@@ -26,9 +28,12 @@ from asyncmigrate._api.operations import (
     run_wait,
     validate_against,
 )
+from asyncmigrate._api.probing import StatusProbe
 
 __all__ = [
+    "Directory",
     "Options",
+    "StatusProbe",
     "baseline",
     "create_migration",
     "history",
@@ -46,6 +51,7 @@ __all__ = [
     "run_rollback",
     "run_validate",
     "run_wait",
+    "settings_of",
     "status",
     "validate",
     "validate_against",

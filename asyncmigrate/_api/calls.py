@@ -84,7 +84,7 @@ async def migrate(
     Source:
         _engine/README.md I1 to I9; PostgreSQL manual 13.3.5, Advisory Locks.
     """
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_migrate(
         settings, target=target, dry_run=dry_run, emit=on_event
     )
@@ -114,7 +114,7 @@ async def rollback(  # noqa: PLR0913 - the contract's arguments
         NotReversible: one of them has no DOWN, or was there before (`baseline`).
         MigrationError: see `asyncmigrate.errors` for the whole tree.
     """
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_rollback(
         settings,
         steps=steps,
@@ -133,7 +133,7 @@ async def redo(
     **options: Unpack[Options],
 ) -> MigrationReport:
     """Undo the newest migration and apply it again, in one run."""
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_redo(settings, emit=on_event)
 
 
@@ -149,7 +149,7 @@ async def status(
     Raises:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
-    return await operations.read_status(_settings(dsn, directory, options))
+    return await operations.read_status(settings_of(dsn, directory, options))
 
 
 async def wait_until_current(
@@ -168,7 +168,7 @@ async def wait_until_current(
         NeedsRepair: a migration stands half done.
         PrivilegeMissing: the rights to look were missing all the time.
     """
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_wait(settings, timeout=timeout, emit=on_event)
 
 
@@ -176,7 +176,7 @@ async def history(
     dsn: str | None = None, **options: Unpack[Options]
 ) -> tuple[HistoryEntry, ...]:
     """The audit trail, oldest first: migrations, roll-backs, repairs, take-overs."""
-    return await operations.read_history(_settings(dsn, "migrations", options))
+    return await operations.read_history(settings_of(dsn, "migrations", options))
 
 
 async def validate(
@@ -185,7 +185,7 @@ async def validate(
     **options: Unpack[Options],
 ) -> tuple[Conflict, ...]:
     """Every conflict of files and history; without *dsn*, of the files alone."""
-    return await operations.run_validate(_settings(dsn, directory, options))
+    return await operations.run_validate(settings_of(dsn, directory, options))
 
 
 async def baseline(
@@ -201,7 +201,7 @@ async def baseline(
     Raises:
         UnknownVersion: there is no such version.
     """
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_baseline(settings, version, emit=on_event)
 
 
@@ -221,13 +221,18 @@ async def repair(  # noqa: PLR0913 - the contract's arguments
         UnknownVersion: there is no such version.
         InvalidUsage: there is nothing of that kind to settle.
     """
-    settings = _settings(dsn, directory, options)
+    settings = settings_of(dsn, directory, options)
     return await operations.run_repair(
         settings, action, versions, dry_run=dry_run, emit=on_event
     )
 
 
-def _settings(dsn: str | None, directory: Directory, options: Options) -> Settings:
+def settings_of(dsn: str | None, directory: Directory, options: Options) -> Settings:
+    """Settings from the arguments that every call takes.
+
+    Raises:
+        InvalidSetting: an option does not exist, or not with that value.
+    """
     many = [directory] if isinstance(directory, (str, Path)) else directory
     given: dict[str, object] = {"directory": tuple(map(str, many)), **options}
     if dsn is not None:

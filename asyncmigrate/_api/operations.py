@@ -63,7 +63,8 @@ async def _in_run(
     return await in_child_task(child)
 
 
-def _source(settings: Settings) -> Source:
+def read_source(settings: Settings) -> Source:
+    """List the migrations that *settings* name."""
     return read_directory(
         settings.directory, format=settings.format, skip=settings.skip
     )
@@ -75,7 +76,7 @@ def _filled(settings: Settings) -> Source:
     Raises:
         ConflictsFound: there is not one file in it.
     """
-    source = _source(settings)
+    source = read_source(settings)
     if source.files or source.problems:
         return source
     directory = ", ".join(settings.directory)
@@ -195,7 +196,7 @@ async def run_repair(  # noqa: PLR0913 - the command's options
 
 async def read_status(settings: Settings) -> Status:
     """How the database stands; see `status`."""
-    source = _source(settings)
+    source = read_source(settings)
     return await _in_run(settings, None, lambda run: reading.read_status(source, run))
 
 
@@ -206,7 +207,7 @@ async def run_wait(
     emit: Emit | None = None,
 ) -> Status:
     """Wait until the database is current; see `wait_until_current`."""
-    source = _source(settings)
+    source = read_source(settings)
     return await _in_run(
         settings, emit, lambda run: reading.wait_until_current(source, run, timeout)
     )
@@ -226,7 +227,7 @@ async def read_script(settings: Settings, version: str) -> str:
 
 async def run_validate(settings: Settings) -> tuple[Conflict, ...]:
     """Every conflict of files and history; without a DSN, of the files alone."""
-    source = _source(settings)
+    source = read_source(settings)
     if settings.dsn is None and settings.connect is None:
         return tuple(problems_as_conflicts(reading.problems_of(source)))
     return await _in_run(
@@ -298,7 +299,7 @@ def create_migration(
     path = Path(directory)
     existing = []
     if path.exists():
-        files = _source(settings).files
+        files = read_source(settings).files
         existing = [file.label for file in files if file.version]
     version = next_version(existing, datetime.now(tz=UTC))
     texts = new_files(version, name, python=python, pair=pair)

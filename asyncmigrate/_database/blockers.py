@@ -12,24 +12,32 @@ BLOCKERS: Final = """
 SELECT a.pid, a.usename, a.application_name,
        extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start,
          a.state_change))::pg_catalog.text,
-       a.query
-FROM unnest(pg_catalog.pg_blocking_pids({pid})) AS b (pid)
+       CASE b.pid WHEN 0 THEN 'a prepared transaction, see pg_prepared_xacts'
+       ELSE a.query END
+FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids({pid}))) AS b (pid)
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
-WHERE a.pid IS NOT NULL
+WHERE a.pid IS NOT NULL OR b.pid = 0
 """
 
 BLOCKED: Final = """
-SELECT w.pid, a.usename, a.application_name, NULL, a.query,
+SELECT w.pid, a.usename, a.application_name,
+       extract(epoch FROM pg_catalog.clock_timestamp() - w.since)::pg_catalog.text,
+       a.query,
        w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, '')
-FROM (SELECT DISTINCT ON (pid) pid, mode, relation FROM pg_catalog.pg_locks
+FROM (SELECT DISTINCT ON (pid) pid, mode, relation, {since} AS since
+      FROM pg_catalog.pg_locks
       WHERE NOT granted AND pid <> {pid} ORDER BY pid) AS w
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.pid
 WHERE {pid} = ANY (pg_catalog.pg_blocking_pids(w.pid))
   AND coalesce(a.backend_type, 'client backend') = 'client backend'
+  AND a.usesysid IS NOT NULL
   AND coalesce(a.application_name, '') NOT LIKE 'asyncmigrate%'
 """
-"""Who waits for the session's locks. Autovacuum gives way by itself; runs of ours wait
-because they mean to."""
+"""Who waits for the session's locks. Autovacuum gives way by itself, and has no user:
+its type is hidden from ordinary roles. Runs of ours wait because they mean to."""
+
+SINCE: Final = 14
+"""The first server that tells since when a lock has been waited for."""
 
 
 async def read_blockers(session: Session, pid: int) -> tuple[Blocker, ...]:
@@ -38,8 +46,11 @@ async def read_blockers(session: Session, pid: int) -> tuple[Blocker, ...]:
 
 
 async def read_blocked(session: Session, pid: int) -> tuple[Blocker, ...]:
-    """Whom backend *pid* holds up. One round trip."""
-    return await _seen(session, BLOCKED.replace("{pid}", str(pid)))
+    """Whom backend *pid* holds up, and for how long where the server tells. One round trip."""
+    known = session.server_version >= SINCE
+    since = "waitstart" if known else "NULL::pg_catalog.timestamptz"
+    sql = BLOCKED.replace("{pid}", str(pid)).replace("{since}", since)
+    return await _seen(session, sql)
 
 
 async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:

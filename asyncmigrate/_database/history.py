@@ -5,9 +5,10 @@ one row of a version stands: a partial unique index holds that, not this code.
 Nothing here waits or retries; that is `_engine`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, LiteralString
 
 from asyncmigrate._database.session import Row, Session
@@ -94,8 +95,17 @@ class Looked:
 
 async def look(session: Session) -> Looked:
     """History and layout. One round trip, with SELECT alone and no search path."""
+    return parse_look(await session.ask(look_sql(session)))
+
+
+def look_sql(session: Session) -> str:
+    """The query whose rows `parse_look` understands."""
     relation = quote_literal(f"{session.names.schema}.schema_migrations")
-    rows = await session.ask(session.fill(LOOK.replace("{relation}", relation)))
+    return session.fill(LOOK.replace("{relation}", relation))
+
+
+def parse_look(rows: Sequence[Row]) -> Looked:
+    """History and layout, from the rows of `look_sql`."""
     meta = [row for row in rows if row[1] is None]
     layout, min_reader = (
         (int(meta[0][0] or 0), int(meta[0][2] or 0)) if meta else (0, 0)
@@ -148,7 +158,13 @@ async def read_times(
     session: Session,
 ) -> Mapping[int, tuple[datetime | None, int | None]]:
     """``applied_at`` and ``execution_time_ms`` of each standing row, by id."""
-    rows = await session.ask(session.fill(STATUS))
+    return parse_times(await session.ask(session.fill(STATUS)))
+
+
+def parse_times(
+    rows: Sequence[Row],
+) -> Mapping[int, tuple[datetime | None, int | None]]:
+    """The same, from the rows of `STATUS`."""
     return {
         int(row[0] or 0): (
             datetime.fromisoformat(row[1]) if row[1] else None,
@@ -288,27 +304,58 @@ def set_columns(
     )
 
 
+class Ending(StrEnum):
+    """What an update of a row says besides its columns."""
+
+    APPLIED = "applied"
+    """The migration is done now."""
+    UNDONE = "undone"
+    """Its DOWN is done: the row loses its standing."""
+    SET_ASIDE = "set aside"
+    """Nothing of it stands: the row loses its standing."""
+
+
+_ENDINGS: Final[Mapping[Ending, tuple[str, ...]]] = {
+    Ending.APPLIED: (
+        "state = 'applied'",
+        "applied_at = pg_catalog.clock_timestamp()",
+        "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
+        " - started_at) * 1000)::pg_catalog.int8",
+    ),
+    Ending.UNDONE: (
+        "state = 'applied'",
+        "direction = 'down'",
+        "rolled_back_at = pg_catalog.clock_timestamp()",
+        "rolled_back_by = session_user",
+    ),
+    Ending.SET_ASIDE: (
+        "rolled_back_at = pg_catalog.clock_timestamp()",
+        "rolled_back_by = session_user",
+    ),
+}
+
+
 def update_if_locked(
     session: Session,
     row_id: int,
     columns: Mapping[str, str | int | None],
     *,
-    finish: bool,
+    run_id: str,
+    ending: Ending | None = None,
 ) -> str:
-    """The UPDATE of one row that does nothing when the lock is somebody else's."""
+    """The UPDATE of one row that does nothing when the lock is somebody else's.
+
+    The lock may have been lost and be free again: the lease tells who had it last.
+    """
     pairs = [f"{name} = {literal(value)}" for name, value in columns.items()]
-    if finish:
-        pairs += [
-            "applied_at = pg_catalog.clock_timestamp()",
-            (
-                "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
-                " - started_at) * 1000)::pg_catalog.int8"
-            ),
-        ]
+    pairs += _ENDINGS[ending] if ending else ()
+    schema = session.names.schema
     return (
-        f"UPDATE {session.names.schema}.schema_migrations SET {', '.join(pairs)}"
+        f"UPDATE {schema}.schema_migrations SET {', '.join(pairs)}"
         f" WHERE CASE WHEN id = {row_id} AND rolled_back_at IS NULL"
         f" THEN pg_catalog.pg_try_advisory_xact_lock({session.names.key})"
+        f" AND EXISTS (SELECT 1 FROM {schema}.migration_locks WHERE namespace ="
+        f" {session.names.namespace} AND run_id = {literal(run_id)})"
         " ELSE false END RETURNING id"
     )
 

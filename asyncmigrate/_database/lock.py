@@ -171,11 +171,17 @@ async def read_holder(
 
     Null: nobody. With ``row=False`` the tracking tables are not asked. One round trip.
     """
-    rows = await session.ask(_filled(session, HOLDER if row else HOLDER_WITHOUT_ROW))
-    return _holder(rows[0]) if rows else None
+    rows = await session.ask(holder_sql(session, row=row))
+    return parse_holder(rows[0]) if rows else None
 
 
-def _holder(row: Row) -> tuple[Holder, str]:
+def holder_sql(session: Session, *, row: bool = True) -> str:
+    """The query whose row `parse_holder` understands."""
+    return _filled(session, HOLDER if row else HOLDER_WITHOUT_ROW)
+
+
+def parse_holder(row: Row) -> tuple[Holder, str]:
+    """Who holds the lock, and their session's state, from a row of `holder_sql`."""
     pid = int(row[4]) if row[4] else None
     # A row that names another backend belongs to a run that is over.
     known = row[0] is not None and row[4] == row[5]

@@ -170,6 +170,10 @@ class Session:
         finally:
             connection._top_xact = None  # noqa: SLF001 - see above
 
+    def on_closed(self, call: Callable[[], None]) -> None:
+        """Have *call* called, in this loop, when the connection is gone."""
+        self.connection.add_termination_listener(lambda _: call())
+
     def listen(self, told: Callable[[str, str, str | None], None]) -> None:
         """Call *told* with severity, message and SQLSTATE of each server message."""
 

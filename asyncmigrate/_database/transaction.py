@@ -47,6 +47,34 @@ def resets() -> str:
     return f"{RESETS}{settings_sql()};"
 
 
+def soft_resets() -> str:
+    """The settings put back as they were; what the session made stays with it.
+
+    Between two statements of one script: a temporary table must outlive the first.
+    """
+    return f"RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;{settings_sql()};"
+
+
+def ourselves() -> str:
+    """The login role and the engine's search path, for the engine's own statements."""
+    return f"RESET SESSION AUTHORIZATION;RESET ROLE;{SEARCH_PATH}"
+
+
+def set_role(role: str) -> str:
+    """The session under another role, until it is reset."""
+    return f"SET ROLE {quote_ident(role)};"
+
+
+def limits_again(limits: Limits) -> str:
+    """Our settings and the limits, after a RESET ALL inside a transaction."""
+    return (
+        f"{settings_sql()};"
+        f"SELECT pg_catalog.set_config('lock_timeout', '{_ms(limits.lock_timeout)}',"
+        " true), pg_catalog.set_config('statement_timeout',"
+        f" '{_ms(limits.statement_timeout)}', true)"
+    )
+
+
 def begin(session: Session, limits: Limits, modes: str = "") -> str:
     """BEGIN, the key at transaction level, the limits, and our transaction noted.
 
@@ -81,6 +109,14 @@ def session_limits(limits: Limits) -> str:
     )
 
 
+def session_lock_limit(limits: Limits) -> str:
+    """The limit on lock waits alone, for a statement outside a transaction."""
+    return (
+        f"SELECT pg_catalog.set_config('lock_timeout', '{_ms(limits.lock_timeout)}',"
+        " false);"
+    )
+
+
 def prove(session: Session, *, xid: str | None = None) -> str:
     """Constraints checked, the session ours again, transaction and lock proved ours.
 
@@ -106,6 +142,24 @@ def prove(session: Session, *, xid: str | None = None) -> str:
     )
 
 
+async def keep_lock(session: Session) -> bool | None:
+    """Prove that the session still holds the lock, after what no transaction held.
+
+    True: it does. False: it had let go of it, and holds it again. Null: the lock is
+    somebody else's. Under the key at transaction level nobody can slip in between.
+    One round trip.
+    """
+    key = session.names.key
+    took = f"CASE WHEN pg_catalog.pg_try_advisory_lock({key})"
+    rows = await session.ask(
+        f"SELECT CASE WHEN NOT pg_catalog.pg_try_advisory_xact_lock({key}) THEN 'lost'"
+        f" WHEN pg_catalog.pg_advisory_unlock({key})"
+        f" THEN {took} THEN 'kept' ELSE 'lost' END"
+        f" ELSE {took} THEN 'taken' ELSE 'lost' END END"
+    )
+    return {"kept": True, "taken": False}.get(rows[0][0] or "")
+
+
 CURRENT_XID: Final = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text"
 
 
@@ -120,9 +174,13 @@ async def was_committed(session: Session, xid: str) -> bool:
     return (await session.ask(query))[0][0] == "committed"
 
 
-async def roll_back(session: Session) -> None:
-    """End whatever transaction is open, without a word where there is none."""
-    await session.execute(f"ROLLBACK;{resets()}{SEARCH_PATH}")
+async def roll_back(session: Session, *, keep_session: bool = False) -> None:
+    """End whatever transaction is open, without a word where there is none.
+
+    *keep_session*: temporary tables and the like stay, for the script's next try.
+    """
+    put_back = soft_resets() if keep_session else resets()
+    await session.execute(f"ROLLBACK;{put_back}{SEARCH_PATH}")
 
 
 def escaped(failure: StatementFailed) -> bool:

@@ -8,25 +8,21 @@ same one transaction.
 import time
 from dataclasses import dataclass
 
-import anyio
-
 from asyncmigrate._database import transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
-from asyncmigrate._database.session import SEARCH_PATH, Session
+from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
-from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.ending import judge, roll_back
+from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
 from asyncmigrate._engine.record import record_sql
-from asyncmigrate._engine.scope import bounded
+from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready, is_unlimited
+from asyncmigrate._engine.telling import say_started, told_statement
 from asyncmigrate._engine.watch import Watch
-from asyncmigrate._migration import Blocker
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import MigrationError, MigrationFailed
-from asyncmigrate.events import MigrationRetried, MigrationStarted, StatementFinished
 
 
 @dataclass(slots=True)
@@ -61,43 +57,29 @@ async def apply(
         SessionLost: the connection is gone; the history decides.
     """
     one_by_one = _needs_care(ready)
-    diagnosing = False
-    seen_blockers: tuple[Blocker, ...] = ()
-    waits = pauses(0.2, 5.0)
-    tries = 0
+    tries = Tries(run, watch, number=1)
     while True:
-        tries += not diagnosing
-        if tries > 1:
-            run.emit(_started(step, run, tries))
+        if tries.number > 1:
+            say_started(step, run, tries.number)
         began = time.monotonic()
         error = await _try(step, ready, session, run, watch, one_by_one=one_by_one)
         if error is None:
-            return Done(time.monotonic() - began, tries)
-        transient = failures.is_transient(error.sqlstate, error.__cause__)
-        seen_blockers = watch.blockers or seen_blockers
+            return Done(time.monotonic() - began, tries.number)
         if type(error) is not MigrationFailed:
             raise error
-        if transient and tries < run.settings.lock_retries:
-            pause = next(waits)
-            run.emit(
-                MigrationRetried(
-                    version=step.version,
-                    attempt=tries,
-                    of=run.settings.lock_retries,
-                    retry_in=pause,
-                    reason=str(error.__cause__ or error),
-                    sqlstate=error.sqlstate,
-                    blockers=seen_blockers,
-                )
-            )
-            await anyio.sleep(pause)
-            diagnosing = False
-        elif transient and error.sqlstate == "55P03":
+        # Without a place in the script: the next try says which statement it is.
+        unplaced = error.line is None and not one_by_one and ready.script is not None
+        one_by_one = one_by_one or unplaced
+        if not tries.transient(error.sqlstate, error.__cause__):
+            if not unplaced:
+                raise error
+        elif not tries.used_up:
+            await tries.pause(step, str(error.__cause__ or error), error.sqlstate)
+            tries.number += 1
+        elif error.sqlstate == "55P03":
             raise failures.lock_not_acquired(
-                step, ready, error, tries, seen_blockers
+                step, ready, error, tries.number, tries.blockers
             ) from error.__cause__
-        elif error.line is None and not one_by_one and ready.script is not None:
-            one_by_one = diagnosing = True
         else:
             raise error
 
@@ -120,37 +102,29 @@ async def _try(  # noqa: PLR0913 - what a try needs
         else:
             await _in_one_trip(step, ready, session, run)
     except (StatementFailed, python.Raised) as failure:
+        verdict = watch.end()
+        if verdict is not None:
+            await absorb(session, run, watch)
         return await judge(
             step,
             ready,
             session,
             run,
             failure=failure,
-            verdict=watch.end(),
+            verdict=verdict,
             statement=attempt.statement,
             xid=attempt.xid,
         )
     except SessionLost:
-        watch.end()
+        note_loss(step, ready, run, watch.end())
         raise
     except BaseException:
         watch.end()
         await roll_back(session, run)
         raise
     if watch.end() is not None:
-        await _swallow_cancel(session, run)
+        await absorb(session, run, watch)
     return None
-
-
-def _started(step: Step, run: Run, attempt: int) -> MigrationStarted:
-    return MigrationStarted(
-        version=step.version,
-        title=step.name,
-        direction=step.direction,
-        number=run.number,
-        total=run.total,
-        attempt=attempt,
-    )
 
 
 def _needs_care(ready: Ready) -> bool:
@@ -195,42 +169,41 @@ async def run_statements(
     script = ready.script
     assert script is not None  # noqa: S101 - Python has no statements
     total = len(script.statements)
-    for at, statement in enumerate(script.statements):
-        if is_unlimited(statement, script.kinds[at]):
+    for number in range(total):
+        began = time.monotonic()
+        await run_each(ready, session, attempt, range(number, number + 1))
+        told_statement(step, run, number + 1, total, began)
+
+
+async def run_each(
+    ready: Ready, session: Session, attempt: Attempt, numbers: range
+) -> None:
+    """The statements of these *numbers*, one by one, in the open transaction.
+
+    One that takes our limit off lock waits is passed over, or undone right after.
+    """
+    script = ready.script
+    assert script is not None  # noqa: S101 - Python has no statements
+    for number in numbers:
+        statement, kind = script.statements[number], script.kinds[number]
+        if is_unlimited(statement, kind):
             continue
         attempt.statement = statement
-        began = time.monotonic()
         try:
-            await run_statement(script.text, statement, session)
+            await _run_statement(script.text, statement, session)
         except StatementFailed as failure:
             if failure.position is not None:
                 failure.position += statement.start
             raise
-        run.emit(
-            StatementFinished(
-                version=step.version,
-                number=at + 1,
-                total=total,
-                duration=time.monotonic() - began,
-            )
-        )
+        if kind.resets_session and kind.words[:1] == ("RESET",):
+            await session.execute(transaction.limits_again(ready.limits))
+    attempt.statement = None
 
 
-async def run_statement(text: str, statement: Statement, session: Session) -> None:
+async def _run_statement(text: str, statement: Statement, session: Session) -> None:
     """One statement, with its COPY data where it has some."""
     if statement.copy_data is None:
         await session.execute(statement.text)
     else:
         start, end = statement.copy_data
         await session.copy_in(statement.text, text[start:end].encode())
-
-
-async def _swallow_cancel(session: Session, run: Run) -> None:
-    """A cancel that came after COMMIT must not hit the next statement."""
-    with bounded(run.settings.cleanup_grace):
-        for _ in range(2):
-            try:
-                await anyio.sleep(0.05)
-                await session.execute(SEARCH_PATH)
-            except StatementFailed:
-                continue

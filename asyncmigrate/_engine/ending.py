@@ -1,5 +1,7 @@
 """How a try that failed is ended, and what its failure means."""
 
+import anyio
+
 from asyncmigrate._database import transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Session
@@ -9,7 +11,7 @@ from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.record import record_escape
 from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.scripts import Ready
-from asyncmigrate._engine.watch import Verdict
+from asyncmigrate._engine.watch import Verdict, Watch
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import (
@@ -20,18 +22,51 @@ from asyncmigrate.errors import (
 )
 
 
-async def roll_back(session: Session, run: Run) -> None:
+async def roll_back(session: Session, run: Run, *, keep_session: bool = False) -> None:
     """Leave no open transaction, or no connection."""
     ended = False
     with bounded(run.settings.cleanup_grace):
         try:
             if not session.is_closed:
-                await transaction.roll_back(session)
+                await transaction.roll_back(session, keep_session=keep_session)
             ended = True
         except (SessionLost, StatementFailed):
             ended = False
     if not ended:
         session.terminate()
+
+
+async def absorb(session: Session, run: Run, watch: Watch) -> None:
+    """Let a cancel that came late strike here, and not the next statement.
+
+    Called after a verdict. The keeper says when its cancel has reached the server; one
+    that finds the backend idle goes by without harm.
+    """
+    with bounded(run.settings.cleanup_grace):
+        while not watch.delivered and not session.is_closed:
+            await anyio.sleep(0.01)
+        try:
+            if not session.is_closed:
+                await session.execute("")
+        except (SessionLost, StatementFailed):
+            return
+    if not watch.delivered:
+        session.terminate()
+
+
+def note_loss(step: Step, ready: Ready, run: Run, verdict: Verdict | None) -> None:
+    """A session that the keeper ended for the sake of others is no accident.
+
+    The run ends as soon as it is known what became of the migration.
+    """
+    if verdict is not None:
+        run.stopping = failures.block_limit_reached(
+            step,
+            ready,
+            verdict,
+            None,
+            left="its session was ended and the migration rolled back",
+        )
 
 
 async def judge(  # noqa: PLR0913 - what a failure is judged by
@@ -91,7 +126,9 @@ def _meaning(  # noqa: PLR0913, PLR0917 - as above
         )
     statement = statement or _only(ready)
     if verdict is not None:
-        return failures.block_limit_reached(step, ready, verdict, statement)
+        return failures.block_limit_reached(
+            step, ready, verdict, statement, left=_cancelled(left)
+        )
     return failures.failed(
         step,
         ready,
@@ -107,6 +144,13 @@ async def _escaped(
     step: Step, ready: Ready, session: Session, run: Run, cause: Exception | None
 ) -> TransactionEscaped:
     await record_escape(step, session, run)
+    return transaction_escaped(step, ready, cause)
+
+
+def transaction_escaped(
+    step: Step, ready: Ready, cause: Exception | None
+) -> TransactionEscaped:
+    """What a script that ended its own transaction is told by."""
     after = f", and then failed: {cause}" if cause else ""
     message = (
         f"the script of {step.version} ended the transaction it ran in{after}; what it"
@@ -123,6 +167,11 @@ async def _escaped(
     )
     error.__cause__ = cause
     return error
+
+
+def _cancelled(left: str) -> str:
+    what = "the migration rolled back" if left == failures.ROLLED_BACK else left
+    return f"the statement was cancelled and {what}"
 
 
 def _only(ready: Ready) -> Statement | None:

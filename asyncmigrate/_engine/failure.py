@@ -4,7 +4,7 @@ from asyncmigrate._database.failures import StatementFailed
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.watch import Verdict
-from asyncmigrate._migration import Direction
+from asyncmigrate._migration import Blocker, Direction
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.position import line_column
 from asyncmigrate._sql.statements import Statement
@@ -95,6 +95,13 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
     return error
 
 
+def line_of(ready: Ready, statement: Statement | None) -> int:
+    """The line of the file on which a statement begins; the script's own without one."""
+    if statement is None:
+        return ready.part.line
+    return ready.part.line + line_column(ready.filled.text, statement.start)[0] - 1
+
+
 def shown_statement(ready: Ready, statement: Statement | None) -> str | None:
     """A statement as it may be shown: with its placeholders."""
     if statement is None:
@@ -117,7 +124,10 @@ def _hint(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
 def _remedy(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
     if failure.sqlstate == "55P04" and ready.script is not None:
         added = [k.enum_value_added for k in ready.script.kinds if k.enum_value_added]
-        label = added[0].label if added else "the new value"
+        labels = [
+            each.label for each in added if each.label.strip("'") in failure.message
+        ]
+        label = labels[0] if labels else "the new value"
         return f"put the statements that use {label} into the next migration"
     if failure.sqlstate == "25006":
         return (
@@ -134,7 +144,8 @@ def lock_not_acquired(
     ready: Ready,
     error: MigrationFailed,
     tries: int,
-    blockers: tuple,  # type: ignore[type-arg]  # of Blocker
+    blockers: tuple[Blocker, ...],
+    left: str = "the migration was rolled back",
 ) -> TableLockNotAcquired:
     """All tries are used up."""
     final = TableLockNotAcquired(
@@ -147,13 +158,19 @@ def lock_not_acquired(
         column=error.column,
         sqlstate=error.sqlstate,
         statement=error.statement,
+        left=left,
     )
     final.__cause__ = error.__cause__
     return final
 
 
 def block_limit_reached(
-    step: Step, ready: Ready, verdict: Verdict, statement: Statement | None
+    step: Step,
+    ready: Ready,
+    verdict: Verdict,
+    statement: Statement | None,
+    *,
+    left: str = "the statement was cancelled and the migration rolled back",
 ) -> BlockLimitReached:
     """The keeper ended the statement for the sake of others."""
     line = column = None
@@ -168,7 +185,8 @@ def block_limit_reached(
         line=line,
         column=column,
         statement=shown_statement(ready, statement),
-        advice=_advice(ready, statement),
+        advice=_advice(ready, verdict, statement),
+        left=left,
     )
 
 
@@ -194,13 +212,25 @@ _SAFER = (
 )
 
 
-def _advice(ready: Ready, statement: Statement | None) -> str | None:
+def _advice(ready: Ready, verdict: Verdict, statement: Statement | None) -> str | None:
+    """The safer way to write what held others up, as far as it can be told."""
     if ready.script is None:
         return None
+    words = {name for each in verdict.blocked for name in _names(each.lock)}
+    fitting = []
     for known, kind in zip(ready.script.statements, ready.script.kinds, strict=True):
         if statement is not None and known != statement:
             continue
-        for words, advice in _SAFER:
-            if kind.words[: len(words)] == words:
-                return advice
-    return None
+        for start, advice in _SAFER:
+            if kind.words[: len(start)] == start:
+                text = known.text.lower()
+                fitting.append((not any(word in text for word in words), advice))
+                break
+    # Where the statement is not known: the first that names what was waited for.
+    return min(fitting, key=lambda each: each[0], default=(True, None))[1]
+
+
+def _names(lock: str | None) -> list[str]:
+    """The last name of the relation in ``RowExclusiveLock on public.users``."""
+    _, found, relation = (lock or "").partition(" on ")
+    return [relation.rpartition(".")[2].strip('"').lower()] if found else []

@@ -17,7 +17,7 @@ import anyio
 
 from asyncmigrate._database import blockers, lock, progress, server
 from asyncmigrate._database.connect import open_session
-from asyncmigrate._database.failures import StatementFailed, describe
+from asyncmigrate._database.failures import SessionLost, StatementFailed, describe
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
@@ -218,11 +218,11 @@ class Keeper:
         A backend that is gone is a lost connection like any other, and so is one that
         is not of the server that answers the keeper: the run itself finds out which.
         """
-        if self._watched.is_closed:
-            return
         owner = await lock.read_owner(session)
         if owner is not None and owner[0] == self._run.run_id:
             self._watched.cut()
+            # A Python migration that awaits something else would not notice.
+            self._tell_caller(self._cancel_run)
         else:
             who = owner[1] if owner is not None and owner[1] else "nobody"
             self._lose(f"the lease is not this run's any more, but of {who}")
@@ -252,11 +252,12 @@ class Keeper:
             if self._watch.unattended is not None:
                 continue  # nobody judges this lease, so it cannot run out
             quiet = time.monotonic() - self._watch.good_beat
+            # A process that was stopped may find both limits passed at once.
+            if quiet >= ttl * 2 / 3 and self._watch.lost is None:
+                self._lose(f"the lease could not be renewed for {quiet:.0f} s")
             if quiet >= ttl:
                 self._watched.cut()
                 return
-            if quiet >= ttl * 2 / 3 and self._watch.lost is None:
-                self._lose(f"the lease could not be renewed for {quiet:.0f} s")
 
     def _lose(self, reason: str) -> None:
         self._watch.lost = reason
@@ -300,8 +301,11 @@ class Keeper:
         self._blocked_since = {
             pid: since for pid, since in self._blocked_since.items() if pid in pids
         }
-        for pid in pids:
-            self._blocked_since.setdefault(pid, now)
+        for each in found:
+            # The server's word is exact where it has one; a sample comes late.
+            since = now if each.seconds is None else now - each.seconds
+            known = self._blocked_since.get(each.pid, since)
+            self._blocked_since[each.pid] = since if each.seconds is not None else known
         if not found:
             return
         longest = max(now - since for since in self._blocked_since.values())
@@ -325,7 +329,10 @@ class Keeper:
             )
         )
         if longest >= limit and self._watch.condemn(attempt, BLOCKED, blocked):
-            await self._end_statement(session)
+            try:
+                await self._end_statement(session)
+            finally:
+                self._watch.delivered = True
 
     async def _end_statement(self, session: Session) -> None:
         """Cancel; where no statement is active, only ending the backend lets go."""
@@ -360,6 +367,7 @@ async def keep_lease(run: Run, session: Session) -> AsyncGenerator[Watch]:
     Raises:
         LockLost: the lock was lost, and the block cancelled or cut off for it. What
             the block had finished, or failed at, by itself is not re-judged.
+        SessionLost: the backend is gone, and the block had not noticed.
     """
     watch = Watch()
     keeper = Keeper(run, session, watch)
@@ -383,4 +391,7 @@ async def keep_lease(run: Run, session: Session) -> AsyncGenerator[Watch]:
         with bounded(run.settings.cleanup_grace):
             await keeper.finished.wait()
     if scope.cancelled_caught:
-        raise LockLost(lost or "")
+        if lost is None:
+            message = "the server holds no session of this run any more"
+            raise SessionLost(message)
+        raise LockLost(lost)

@@ -3,7 +3,8 @@
 Missing rights, a missing table and row security are never taken for an empty history.
 """
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from asyncmigrate._database import history, tables
 from asyncmigrate._database.failures import StatementFailed
@@ -19,18 +20,33 @@ from asyncmigrate.errors import (
 
 _NO_COLUMN: Final = "42703"
 
+NOTHING_THERE: Final = Looked(History(), 0, 0, row_security=False)
+"""What a database without tracking tables shows."""
+
+
+T = TypeVar("T")
+
 
 async def look(session: Session) -> Looked:
     """Read the history; one round trip when all is well.
 
     Raises:
+        DatabaseUnusable: it cannot be read; see `look_by`.
+    """
+    seen = await look_by(session, history.look)
+    return NOTHING_THERE if seen is None else require_readable(session, seen)
+
+
+async def look_by(session: Session, ask: Callable[[Session], Awaitable[T]]) -> T | None:
+    """What *ask* reads of the tracking tables; null when there are none.
+
+    Raises:
         PrivilegeMissing: this role may not read the tracking tables.
-        TrackingSchemaUnsafe: row security hides rows, or a table is missing.
-        TrackingLayoutTooNew: a newer release laid the tables out.
+        TrackingSchemaUnsafe: a table is missing.
     """
     schema = session.names.schema
     try:
-        seen = await history.look(session)
+        return await ask(session)
     except StatementFailed as failure:
         if failure.sqlstate == "42501":
             message = (
@@ -53,7 +69,7 @@ async def look(session: Session) -> Looked:
         present = await tables.existing_tables(session)
         if present == set(tables.TABLES) and failure.sqlstate != _NO_COLUMN:
             # Another first run has made them, all at once, since the look failed.
-            return await look(session)
+            return await look_by(session, ask)
         if present:
             absent = ", ".join(sorted(set(tables.TABLES) - present)) or "a column"
             message = (
@@ -64,7 +80,17 @@ async def look(session: Session) -> Looked:
                 message,
                 hint="restore it from a backup, or use another `tracking_schema`",
             ) from failure
-        return Looked(History(), 0, 0, row_security=False)
+        return None
+
+
+def require_readable(session: Session, seen: Looked) -> Looked:
+    """Refuse a history that is not the whole of it, or not ours to read.
+
+    Raises:
+        TrackingSchemaUnsafe: row security hides rows, or ``meta`` is empty.
+        TrackingLayoutTooNew: a newer release laid the tables out.
+    """
+    schema = session.names.schema
     if seen.row_security:
         message = (
             f"row security hides rows of {schema}.schema_migrations from this role;"

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
+import anyio
+
 from asyncmigrate._database.failures import SessionLost
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
@@ -49,8 +51,15 @@ async def call(step: Step, session: Session) -> None:
     try:
         module = _load(step.part.text, path, name)
         work: Callable[[Any], Awaitable[None]] = getattr(module, step.direction)
-        with session.savepoints() as connection:
+        with session.savepoints() as connection, anyio.CancelScope() as scope:
+            # It may wait for something else when its session is ended.
+            session.on_closed(scope.cancel)
             await work(connection)
+        if scope.cancelled_caught:
+            message = "the session was ended"
+            raise SessionLost(message)
+    except SessionLost:
+        raise
     except Exception as error:
         if session.is_closed:
             raise SessionLost(str(error)) from error

@@ -7,15 +7,21 @@ from datetime import UTC, datetime
 import anyio
 
 from asyncmigrate._database import history as history_sql
-from asyncmigrate._database import lock, server
+from asyncmigrate._database import lock, probe, server
 from asyncmigrate._database.failures import StatementFailed
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.jobs import read_definitions
-from asyncmigrate._engine.looking import look
+from asyncmigrate._engine.looking import (
+    NOTHING_THERE,
+    look,
+    look_by,
+    require_readable,
+)
 from asyncmigrate._engine.opening import open_reading_session
 from asyncmigrate._engine.prepare import with_diffs
+from asyncmigrate._engine.scope import told_as_errors
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import (
     Applied,
@@ -63,6 +69,30 @@ async def status_on(session: Session, source: Source, run: Run) -> Status:
     return make_status(
         source,
         seen.history,
+        times,
+        holder,
+        namespace=run.settings.namespace,
+        allow_out_of_order=run.settings.allow_out_of_order,
+    )
+
+
+async def probe_on(session: Session, source: Source, run: Run) -> Status:
+    """The same in one query, on a session that may be borrowed: nothing is set.
+
+    Raises:
+        DatabaseUnusable: the history cannot be read, or the connection was lost.
+    """
+    with told_as_errors():
+        probed = await look_by(session, probe.probe)
+        if probed is None:
+            found = await lock.read_holder(session, row=False)
+            looked, times, holder = NOTHING_THERE, {}, found[0] if found else None
+        else:
+            looked = require_readable(session, probed.looked)
+            times, holder = dict(probed.times), probed.holder
+    return make_status(
+        source,
+        looked.history,
         times,
         holder,
         namespace=run.settings.namespace,

@@ -1,6 +1,5 @@
 """The scripts of a plan, read before anything runs: what is refused is refused now."""
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -18,9 +17,17 @@ from asyncmigrate._sql.script import Script, read_script
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import Conflict
 
+_ZERO: Final = r"(?:'\s*0\s*\w*\s*'|0|DEFAULT)"
 _NO_LIMIT: Final = re.compile(
-    r"SET\s+(?:(?:LOCAL|SESSION)\s+)?lock_timeout\s*(?:=|\s+TO\s+)\s*"
-    r"(?:'\s*0\s*\w*\s*'|0|DEFAULT)",
+    rf"SET\s+(?:(?:LOCAL|SESSION)\s+)?lock_timeout\s*(?:=|\s+TO\s)\s*{_ZERO}"
+    r"|RESET\s+lock_timeout"
+    r"|SELECT\s+(?:pg_catalog\.)?set_config\s*"
+    rf"\(\s*'lock_timeout'\s*,\s*{_ZERO}\s*,\s*(?:true|false)\s*\)",
+    re.IGNORECASE,
+)
+_SET_CONFIG: Final = re.compile(
+    r"SELECT\s+(?:pg_catalog\.)?set_config\s*"
+    r"\(\s*'[^']*'\s*,\s*'[^']*'\s*,\s*false\s*\)",
     re.IGNORECASE,
 )
 
@@ -116,10 +123,39 @@ def _first(directive: float | None, setting: float) -> float:
 def is_unlimited(statement: Statement, kind: StatementKind) -> bool:
     """Whether it takes the limit off lock waits, as every pg_dump file does."""
     return (
-        kind.sets is not None
-        and kind.sets.name == "lock_timeout"
+        kind.words[:1] in {("SET",), ("RESET",), ("SELECT",)}
         and _NO_LIMIT.fullmatch(statement.text) is not None
     )
+
+
+def session_changes(script: Script, until: int) -> str:
+    """What the statements before number *until* have set in the session, as SQL.
+
+    A new session that is to go on there needs it; a SET that is undone does not count.
+    """
+    changes: list[Statement] = []
+    roles: list[Statement] = []
+    for statement, kind in zip(
+        script.statements[:until], script.kinds[:until], strict=True
+    ):
+        if kind.words[:1] == ("RESET",) and kind.resets_session:
+            changes = list(roles)  # RESET ALL leaves the role
+        elif _changes_session(statement, kind) and not is_unlimited(statement, kind):
+            changes.append(statement)
+            if kind.words[1:2] in _ROLES:
+                roles.append(statement)
+    return "".join(f"{statement.text};" for statement in changes)
+
+
+_ROLES: Final = {("ROLE",), ("SESSION",)}
+
+
+def _changes_session(statement: Statement, kind: StatementKind) -> bool:
+    if kind.sets is not None:
+        return not kind.sets.is_local
+    if kind.words[:1] == ("SELECT",):
+        return _SET_CONFIG.fullmatch(statement.text) is not None
+    return kind.words[:1] == ("RESET",)
 
 
 def _keep_lock_timeout(script: Script) -> str:
@@ -164,8 +200,3 @@ def single_transaction_conflicts(
                 )
             )
     return conflicts
-
-
-def unlimited(seconds: float) -> bool:
-    """Whether a limit is switched off."""
-    return seconds == math.inf

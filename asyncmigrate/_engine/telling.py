@@ -1,5 +1,7 @@
 """What became of one migration: its events, and its result in the report."""
 
+import time
+
 from asyncmigrate._engine.context import Run
 from asyncmigrate._plan import Apply, Step
 from asyncmigrate.errors import MigrationError
@@ -8,6 +10,7 @@ from asyncmigrate.events import (
     MigrationErred,
     MigrationRolledBack,
     MigrationStarted,
+    StatementFinished,
 )
 from asyncmigrate.results import MigrationResult, Outcome
 
@@ -15,6 +18,11 @@ from asyncmigrate.results import MigrationResult, Outcome
 def begin_step(step: Step, run: Run) -> None:
     """Say that a migration begins."""
     run.number = len(run.results) + 1
+    say_started(step, run)
+
+
+def say_started(step: Step, run: Run, attempt: int = 1) -> None:
+    """Say that a try of a migration begins."""
     run.current = step.version
     run.emit(
         MigrationStarted(
@@ -23,6 +31,19 @@ def begin_step(step: Step, run: Run) -> None:
             direction=step.direction,
             number=run.number,
             total=run.total,
+            attempt=attempt,
+        )
+    )
+
+
+def told_statement(step: Step, run: Run, number: int, total: int, began: float) -> None:
+    """Say that one statement is done, wherever statements are run one by one."""
+    run.emit(
+        StatementFinished(
+            version=step.version,
+            number=number,
+            total=total,
+            duration=time.monotonic() - began,
         )
     )
 

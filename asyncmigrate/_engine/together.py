@@ -5,24 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import anyio
-
 from asyncmigrate._database import transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
 from asyncmigrate._engine.apply import Attempt, run_statements
-from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.ending import judge, roll_back
+from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
 from asyncmigrate._engine.record import record_sql
+from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready
-from asyncmigrate._engine.telling import fail_step, finish_step
+from asyncmigrate._engine.telling import fail_step, finish_step, say_started
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._plan import Step
 from asyncmigrate.errors import MigrationError, MigrationFailed, TransactionEscaped
-from asyncmigrate.events import MigrationRetried, MigrationStarted
 from asyncmigrate.results import MigrationResult, Outcome
 
 Steps = Sequence[tuple[Step, Ready]]
@@ -38,14 +35,16 @@ async def apply_together(
     Raises:
         MigrationFailed: one failed, so that none stands; the others are ``skipped``.
     """
-    waits = pauses(0.2, 5.0)
+    tries = Tries(run, watch, number=1)
     careful: set[int] = set()
-    tries = 1
     while True:
         attempt = _Attempt(one_by_one=careful)
         try:
             await _try(steps, session, run, watch, attempt)
         except (StatementFailed, python.Raised) as failure:
+            verdict = watch.end()
+            if verdict is not None:
+                await absorb(session, run, watch)
             step, ready = steps[attempt.at]
             error = await judge(
                 step,
@@ -53,47 +52,44 @@ async def apply_together(
                 session,
                 run,
                 failure=failure,
-                verdict=watch.end(),
+                verdict=verdict,
                 statement=attempt.statement,
                 xid=attempt.xid,
                 left=_LEFT,
             )
         except SessionLost:
-            watch.end()
+            note_loss(*steps[attempt.at], run, watch.end())
             raise
         except BaseException:
             watch.end()
             await roll_back(session, run)
             raise
         else:
-            watch.end()
+            if watch.end() is not None:
+                await absorb(session, run, watch)
             for (step, _), duration in zip(steps, attempt.durations, strict=True):
-                finish_step(step, run, duration, tries)
+                finish_step(step, run, duration, tries.number)
             return
         plain = type(error) is MigrationFailed
-        transient = failures.is_transient(error.sqlstate, error.__cause__)
-        if plain and transient and tries < run.settings.lock_retries:
-            pause = next(waits)
-            run.emit(
-                MigrationRetried(
-                    version=step.version,
-                    attempt=tries,
-                    of=run.settings.lock_retries,
-                    retry_in=pause,
-                    reason=str(error.__cause__ or error),
-                    sqlstate=error.sqlstate,
-                    blockers=watch.blockers,
-                )
-            )
-            await anyio.sleep(pause)
-            tries += 1
-        elif (
+        unplaced = (
             plain and error.line is None and ready.script and attempt.at not in careful
-        ):
+        )
+        if unplaced:
             careful.add(attempt.at)  # to say which of its statements it is
-        else:
-            _tell(steps, attempt.at, run, error)
-            raise error from error.__cause__
+        transient = plain and tries.transient(error.sqlstate, error.__cause__)
+        if transient and not tries.used_up:
+            await tries.pause(step, str(error.__cause__ or error), error.sqlstate)
+            tries.number += 1
+            continue
+        if unplaced and not transient:
+            continue
+        final = error
+        if transient and error.sqlstate == "55P03":
+            final = failures.lock_not_acquired(
+                step, ready, error, tries.number, tries.blockers, _LEFT
+            )
+        _tell(steps, attempt.at, run, final)
+        raise final from error.__cause__
 
 
 @dataclass(slots=True)
@@ -112,16 +108,8 @@ async def _try(
     attempt.xid = xid = await _begin(steps, session)
     for at, (step, ready) in enumerate(steps):
         attempt.at = at
-        run.number, run.current = at + 1, step.version
-        run.emit(
-            MigrationStarted(
-                version=step.version,
-                title=step.name,
-                direction=step.direction,
-                number=run.number,
-                total=run.total,
-            )
-        )
+        run.number = at + 1
+        say_started(step, run)
         began = time.monotonic()
         watch.begin(step.version, ready.block_limit, is_python=not ready.script)
         await run_inside(

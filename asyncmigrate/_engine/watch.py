@@ -43,6 +43,9 @@ class Watch:
     good_beat: float = field(default_factory=time.monotonic)
     """When the last beat that succeeded was sent, by this machine's clock."""
 
+    delivered: bool = True
+    """False between a verdict and the server's word that it was carried out."""
+
     _verdict: Verdict | None = None
     _tries: int = 0
     _gate: threading.Lock = field(default_factory=threading.Lock)
@@ -66,9 +69,14 @@ class Watch:
             return self._verdict
 
     def condemn(self, attempt: int, reason: str, blocked: tuple[Blocker, ...]) -> bool:
-        """Decide to end *attempt*; false when it is over already."""
+        """Decide to end *attempt*, again if need be; false when it is over already.
+
+        Whoever was told to end something says so with `delivered`.
+        """
         with self._gate:
-            if self.attempt != attempt or self._verdict is not None:
+            if self.attempt != attempt:
                 return False
-            self._verdict = Verdict(attempt, reason, blocked)
+            if self._verdict is None:
+                self._verdict = Verdict(attempt, reason, blocked)
+            self.delivered = False
             return True

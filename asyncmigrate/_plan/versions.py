@@ -28,7 +28,8 @@ def find_key(
 ) -> str | None:
     """The key that *wanted* names, by its text or by its number."""
     known = {file.label: file.key for file in files}
-    known |= {row.version: row.version_key for row in history.rows}
+    rows = (*history.rows, *history.repeatables)
+    known |= {row.version: row.version_key for row in rows}
     if wanted in known:
         return known[wanted]
     keys = set(known.values())
@@ -46,10 +47,11 @@ def target_order(
     Raises:
         UnknownVersion: it is neither a file nor in the history.
     """
-    key = find_key(wanted, files, history)
+    versioned = [file for file in files if file.version]
+    key = find_key(wanted, versioned, History(history.rows))
     if key is not None:
         return order_of(key)
-    known = [f.label for f in files if f.version] + [r.version for r in history.rows]
+    known = [file.label for file in versioned] + [row.version for row in history.rows]
     raise UnknownVersion(
         wanted, nearest_versions(wanted, known), "among files and history"
     )

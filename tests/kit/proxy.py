@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +21,10 @@ class Proxy:
         )
         self.connections: list[list[tuple[str, bytes]]] = []
         """Type and payload of each message, the start-up one's type being empty."""
+        self.on_query: Callable[[str], Awaitable[bool]] | None = None
+        """Asked before a simple query is passed on; false swallows it."""
+        self.is_deaf = False
+        """Swallows what the server answers, while it is set."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -39,6 +43,11 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def cut_clients(self) -> None:
+        """Cut the clients off; what they have sent still reaches the server."""
+        for writer in self._writers[::2]:
+            writer.transport.abort()
+
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -46,7 +55,7 @@ class Proxy:
         self._writers += [writer, server_writer]
         messages: list[tuple[str, bytes]] = []
         self.connections.append(messages)
-        back = asyncio.create_task(_pipe(server_reader, writer))
+        back = asyncio.create_task(self._pipe(server_reader, writer))
         self._tasks.add(back)
         back.add_done_callback(self._tasks.discard)
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -56,17 +65,26 @@ class Proxy:
                 length = await reader.readexactly(4)
                 payload = await reader.readexactly(struct.unpack("!i", length)[0] - 4)
                 messages.append((kind.decode(), payload))
+                if not await self._passes(kind, payload):
+                    continue
                 server_writer.write(kind + length + payload)
                 await server_writer.drain()
         server_writer.close()
 
+    async def _passes(self, kind: bytes, payload: bytes) -> bool:
+        if kind != b"Q" or self.on_query is None:
+            return True
+        return await self.on_query(payload.rstrip(b"\0").decode())
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+    async def _pipe(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                if not self.is_deaf:
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
 
 
 @asynccontextmanager
