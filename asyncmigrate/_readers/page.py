@@ -31,6 +31,7 @@ _WORDS: Final = {Standing.MODIFIED: "edited"}
 """Where people say it in another word than the contract."""
 _REFRESH: Final = 2
 """Seconds after which a page is loaded again, while there is something to see."""
+_EMPTY: Final = '<section class="sheet faint">There are no migrations.</section>\n'
 _SHARE: Final = re.compile(r"\b(\d{1,3}) %")
 
 
@@ -47,8 +48,9 @@ def render_page(status: Status, *, at: datetime) -> str:
         _lock(status.lock),
         _notes("What stops the next run", "bad", status.problems),
         _notes("Warnings", "wait", status.warnings),
-        _table("Migrations", list(reversed(versioned)), longest),
-        _table("Repeatable", repeatable, longest),
+        _table("version", list(reversed(versioned)), longest),
+        _table("file", repeatable, longest),
+        "" if status.migrations else _EMPTY,
     ]
     return _document(verdict, parts, at, refresh=busy or status.pending > 0)
 
@@ -122,7 +124,7 @@ def _lock(holder: Holder | None) -> str:
         return ""
     what = f"running {_safe(holder.current_version)}" if holder.current_version else ""
     progress = _safe(holder.progress or "")
-    since = f" for {spell_duration(holder.held_for)}" if holder.held_for else ""
+    since = f", for {spell_duration(holder.held_for)}" if holder.held_for else ""
     held = f"{_chip('lock held', 'busy')} by {_safe(holder.locked_by)}{since}"
     lines = [f'<p class="what">{held}</p>']
     if what or progress:
@@ -144,17 +146,14 @@ def _notes(heading: str, shade: str, notes: Iterable[str]) -> str:
     )
 
 
-def _table(heading: str, rows: list[MigrationStatus], longest: int) -> str:
-    if not rows and heading != "Migrations":
-        return ""
+def _table(column: str, rows: list[MigrationStatus], longest: int) -> str:
     if not rows:
-        return '<section class="sheet faint">There are no migrations.</section>\n'
-    column = "version" if heading == "Migrations" else "file"
+        return ""
     body = "".join(_row(row, longest) for row in rows)
     return (
-        f'<section class="sheet table"><table><thead><tr><th>{column}</th>'
-        "<th>name</th><th>status</th>"
-        '<th class="time">applied at</th><th>duration</th></tr></thead>'
+        f'<section class="sheet table {column}s"><table><thead><tr>'
+        f'<th class="version">{column}</th><th>name</th><th class="status">status</th>'
+        '<th class="time">applied at</th><th class="took">duration</th></tr></thead>'
         f"<tbody>\n{body}</tbody></table></section>\n"
     )
 
@@ -167,9 +166,8 @@ def _row(row: MigrationStatus, longest: int) -> str:
         spelt = spell_duration(row.execution_time_ms / 1000)
         share = row.execution_time_ms / longest if longest else 0
         took = f"<div>{_bar(share, spelt)}<span>{spelt}</span></div>"
-    version = _safe(row.version)
     return (
-        f'<tr><td class="version" title="{version}">{version}</td>'
+        f'<tr><td class="version">{_safe(row.version)}</td>'
         f'<td class="name" title="{_safe(row.file or "")}">{_safe(row.name)}</td>'
         f"<td>{_chip(word, _SHADES[row.status])}</td>"
         f'<td class="time">{when}</td><td class="took">{took}</td></tr>\n'

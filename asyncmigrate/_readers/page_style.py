@@ -55,20 +55,23 @@ ul { margin: 0; padding-left: 1.2rem; }
 li, .what { overflow-wrap: anywhere; }
 li + li { margin-top: .35rem; }
 .table { padding: .25rem 0; overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; }
+th.version { width: 11.5rem; }
+th.status { width: 7.5rem; }
+th.time { width: 12rem; }
+th.took { width: 16rem; }
+.files th.version { width: 17rem; }
 th, td { padding: .45rem .75rem; text-align: left; vertical-align: top; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
 th:last-child, td:last-child { padding-right: 1.25rem; }
 th { color: var(--faint); font-weight: 500; font-size: .85rem; white-space: nowrap; }
 td { border-top: 1px solid var(--line); }
 td.version { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace;
-  font-size: .9rem; white-space: nowrap; max-width: 18rem; overflow: hidden;
-  text-overflow: ellipsis; }
-td.name { overflow-wrap: anywhere; min-width: 9rem; }
+  font-size: .9rem; overflow-wrap: anywhere; }
+td.name { overflow-wrap: anywhere; }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.took { width: 14rem; min-width: 9rem; }
 .took div { display: flex; align-items: center; gap: .6rem; }
-.took svg { flex: 1; height: .5rem; border-radius: .25rem; }
+.took svg { flex: 1; min-width: 0; width: 100%; height: .5rem; border-radius: .25rem; }
 .took span { min-width: 4.2rem; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 .track { fill: var(--track); }
@@ -78,11 +81,14 @@ td.took { width: 14rem; min-width: 9rem; }
   margin-top: .6rem; }
 .lock p, .note p { margin: .25rem 0 0; }
 footer { margin-top: 1.25rem; font-size: .85rem; color: var(--faint); }
-@media (max-width: 40rem) {
-  th.time, td.time { display: none; }
-  td.took { width: auto; min-width: 5rem; }
+@media (max-width: 56rem) {
+  th.took { width: 7rem; }
   .took svg { display: none; }
   .took span { text-align: left; }
+}
+@media (max-width: 44rem) {
+  th.time, td.time { display: none; }
+  th.version, .files th.version { width: 34%; }
   .place { margin-left: 0; width: 100%; }
 }
 """
