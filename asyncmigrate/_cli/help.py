@@ -48,7 +48,8 @@ class HelpfulGroup(TyperGroup):
         params = super().get_params(ctx)
         for param in params:
             if param.name == "show_completion":
-                param.help = "Print completion for the current shell."
+                described: Any = param  # which class it is, typer keeps to itself
+                described.help = "Print completion for the current shell."
         return _keeping_text(params)
 
     def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer keeps the class to itself

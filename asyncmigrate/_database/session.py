@@ -79,6 +79,8 @@ class Session:
     def __init__(self, connection: "asyncpg.Connection[Any]", names: Names) -> None:
         self.connection = connection
         self.names = names
+        self.settings_sql = ""
+        """The statement that sets our settings, once `settle` has asked which are known."""
         self.waiting_for_reply: int | None = None
         """The number of the request that the server has not answered yet."""
         self._requests = 0

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from asyncmigrate._database.failures import StatementFailed
-from asyncmigrate._database.server import settings_sql
 from asyncmigrate._database.session import SEARCH_PATH, Session
 from asyncmigrate._sql.quoting import quote_ident
 
@@ -42,17 +41,17 @@ def _ms(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000)) if seconds else 0}ms"
 
 
-def resets() -> str:
+def resets(session: Session) -> str:
     """The session put back as it was, with our settings."""
-    return f"{RESETS}{settings_sql()};"
+    return f"{RESETS}{session.settings_sql}"
 
 
-def soft_resets() -> str:
+def soft_resets(session: Session) -> str:
     """The settings put back as they were; what the session made stays with it.
 
     Between two statements of one script: a temporary table must outlive the first.
     """
-    return f"RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;{settings_sql()};"
+    return "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;" + session.settings_sql
 
 
 def ourselves() -> str:
@@ -65,10 +64,10 @@ def set_role(role: str) -> str:
     return f"SET ROLE {quote_ident(role)};"
 
 
-def limits_again(limits: Limits) -> str:
+def limits_again(session: Session, limits: Limits) -> str:
     """Our settings and the limits, after a RESET ALL inside a transaction."""
     return (
-        f"{settings_sql()};"
+        f"{session.settings_sql}"
         f"SELECT pg_catalog.set_config('lock_timeout', '{_ms(limits.lock_timeout)}',"
         " true), pg_catalog.set_config('statement_timeout',"
         f" '{_ms(limits.statement_timeout)}', true)"
@@ -179,7 +178,7 @@ async def roll_back(session: Session, *, keep_session: bool = False) -> None:
 
     *keep_session*: temporary tables and the like stay, for the script's next try.
     """
-    put_back = soft_resets() if keep_session else resets()
+    put_back = soft_resets(session) if keep_session else resets(session)
     await session.execute(f"ROLLBACK;{put_back}{SEARCH_PATH}")
 
 

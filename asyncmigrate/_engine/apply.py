@@ -134,7 +134,9 @@ def _needs_care(ready: Ready) -> bool:
 
 async def _in_one_trip(step: Step, ready: Ready, session: Session, run: Run) -> None:
     modes = ready.script.modes if ready.script else ""
-    before = transaction.resets() + transaction.begin(session, ready.limits, modes)
+    before = transaction.resets(session) + transaction.begin(
+        session, ready.limits, modes
+    )
     after = transaction.prove(session) + record_sql(step, session, run) + ";COMMIT"
     try:
         await session.execute(before + ready.body + after)
@@ -150,7 +152,7 @@ async def _one_by_one(
     step: Step, ready: Ready, session: Session, run: Run, attempt: Attempt
 ) -> None:
     modes = ready.script.modes if ready.script else ""
-    await session.execute(transaction.resets())
+    await session.execute(transaction.resets(session))
     await session.execute(transaction.begin(session, ready.limits, modes))
     xid = attempt.xid = await transaction.current_xid(session)
     if ready.script is None:
@@ -196,7 +198,7 @@ async def run_each(
                 failure.position += statement.start
             raise
         if kind.resets_session and kind.words[:1] == ("RESET",):
-            await session.execute(transaction.limits_again(ready.limits))
+            await session.execute(transaction.limits_again(session, ready.limits))
     attempt.statement = None
 
 

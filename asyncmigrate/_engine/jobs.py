@@ -50,16 +50,26 @@ class Job(Protocol):
         """What is to be done."""
 
 
+Known = dict[str, Definition]
+"""What a job has read already, by file: it looks twice, before and under the lock."""
+
+
 def read_definitions(
-    source: Source, history: History, also: Sequence[MigrationFile] = ()
+    source: Source,
+    history: History,
+    also: Sequence[MigrationFile] = (),
+    known: Known | None = None,
 ) -> tuple[dict[str, Definition], list[Problem]]:
     """Parse the files whose bytes the history does not hold, and *also* these."""
+    known = {} if known is None else known
     definitions: dict[str, Definition] = {}
     problems = list(source.problems)
     files = {file.key: file for file in (*needed(source.files, history), *also)}
     for key, file in files.items():
         try:
-            definitions[key] = file.define()
+            if file.file not in known:
+                known[file.file] = file.define()
+            definitions[key] = known[file.file]
         except Unreadable as error:
             problems += error.problems
     return definitions, problems
@@ -71,6 +81,7 @@ class Migrate:
 
     source: Source
     wish: MigrateWish
+    known: Known = field(default_factory=dict)
 
     def wants(self, history: History) -> set[str]:  # noqa: ARG002 - of the protocol
         """Nothing but the files."""
@@ -78,7 +89,7 @@ class Migrate:
 
     def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
         """What is pending."""
-        definitions, problems = read_definitions(self.source, history)
+        definitions, problems = read_definitions(self.source, history, known=self.known)
         return decide_migrate(
             self.source.files, problems, history, definitions, self.wish
         )
@@ -91,6 +102,7 @@ class Rollback:
     source: Source
     wish: RollbackWish
     chosen: tuple[Applied, ...] | None = None
+    known: Known = field(default_factory=dict)
     _redone: set[str] = field(default_factory=set)
 
     def _standing(self, history: History) -> tuple[Applied, ...]:
@@ -116,7 +128,9 @@ class Rollback:
         if self.wish.redo and self.chosen is not None:
             again = {row.version_key for row in self.chosen}
         wanted = [file for file in self.source.files if file.key in keys | again]
-        definitions, problems = read_definitions(self.source, history, wanted)
+        definitions, problems = read_definitions(
+            self.source, history, wanted, self.known
+        )
         parts: dict[str, Part] = {
             row.down_checksum: read_stored_down(stored[row.down_checksum], row.file)
             for row in (*chosen, *history.repeatables)

@@ -78,15 +78,15 @@ async def run_outside(piece: Piece, at: int) -> None:
         trouble = await _try(piece, at, settings)
         if trouble is None:
             break
-        failure, verdict, took = trouble
-        transient = tries.transient(failure.sqlstate, failure)
+        wrong, verdict, took = trouble
+        transient = tries.transient(wrong.sqlstate, wrong)
         at_once = took <= piece.ready.limits.lock_timeout + AT_ONCE
         repeatable = image.kind == "repeatable" and verdict is None and at_once
         if not (transient and repeatable) or tries.used_up:
-            await _after_error(piece, at, image, failure, verdict, tries)
+            await _after_error(piece, at, image, wrong, verdict, tries)
             return
         piece.attempts += 1
-        await tries.pause(piece.step, failure.message, failure.sqlstate)
+        await tries.pause(piece.step, wrong.message, wrong.sqlstate)
     if image.uncertain:
         await _require_lock(piece, at)
     if invalid := await recovery.still_invalid(session, image):
@@ -143,7 +143,7 @@ def _settings(piece: Piece, at: int, kind: StatementKind) -> str:
     changes = session_changes(piece.script, at)
     again = transaction.session_lock_limit(limits) if disturbs_nobody(kind) else ""
     return (
-        f"{transaction.soft_resets()}{transaction.session_limits(limits)};"
+        f"{transaction.soft_resets(piece.session)}{transaction.session_limits(limits)};"
         f"{role}{changes}{again}"
     )
 
@@ -209,13 +209,13 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
     """
     session, ready = piece.session, piece.ready
     tries = Tries(piece.run, piece.watch)
-    while True:
+    decided: tuple[Fate, list[str]] | None = None
+    while decided is None:
         tries.number += 1
         try:
-            fate, notes = await recovery.decide(
+            decided = await recovery.decide(
                 session, image, ready.limits, ready.concurrent_timeout
             )
-            break
         except StatementFailed as failure:
             await roll_back(session, piece.run, keep_session=True)
             if session.is_closed:
@@ -223,6 +223,7 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
             if not tries.transient(failure.sqlstate, failure) or tries.used_up:
                 raise
             await tries.pause(piece.step, failure.message, failure.sqlstate)
+    fate, notes = decided
     if fate is Fate.UNDECIDED:
         raise undecided(piece, at)
     for note in notes:

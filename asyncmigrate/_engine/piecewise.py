@@ -58,7 +58,7 @@ async def apply_piecewise(
     began = time.monotonic()
     row = HalfWay(step, ready, session, run)
     piece = Piece(step, ready, session, run, watch, row)
-    await session.execute(transaction.resets() + transaction.ourselves())
+    await session.execute(transaction.resets(session) + transaction.ourselves())
     half = half_done(step)
     done = 0
     if half is None:
@@ -193,7 +193,7 @@ async def _try_block(piece: Piece, at: int, block: Block, attempt: Attempt) -> N
     statement = script.statements[at]
     # What the script has set itself comes last, and so wins over the limits.
     begin = (
-        transaction.soft_resets()
+        transaction.soft_resets(session)
         + transaction.begin(session, piece.ready.limits, block.modes)
         + session_changes(script, at)
     )
@@ -220,7 +220,7 @@ async def _run_python(piece: Piece) -> None:
     """A Python migration with ``transaction = False``: done, or undecided."""
     session, run, watch = piece.session, piece.run, piece.watch
     await piece.row.write({"before_image": UNCERTAIN.to_json()})
-    await session.execute(transaction.resets())
+    await session.execute(transaction.resets(session))
     watch.begin(piece.step.version, piece.ready.block_limit, is_python=True)
     try:
         await python.call(piece.step, session)

@@ -12,7 +12,7 @@ from asyncmigrate._engine.scripts import (
     single_transaction_conflicts,
 )
 from asyncmigrate._layouts.layout import Source
-from asyncmigrate._migration import History, Unreadable
+from asyncmigrate._migration import History, Part, Unreadable
 from asyncmigrate._plan import Plan
 from asyncmigrate._settings import Settings
 from asyncmigrate._sql.difference import unified
@@ -28,8 +28,16 @@ class Prepared:
     stored: Stored
 
 
+Understood = dict[int, tuple[Part, Ready, list[Conflict]]]
+"""Scripts that were read already, by the identity of their part: a run looks twice."""
+
+
 async def prepare(
-    job: Job, session: Session, history: History, settings: Settings
+    job: Job,
+    session: Session,
+    history: History,
+    settings: Settings,
+    understood: Understood,
 ) -> Prepared:
     """Decide, with what the database keeps.
 
@@ -41,7 +49,11 @@ async def prepare(
     readies = []
     conflicts = list(plan.conflicts)
     for step in plan.steps:
-        ready, refused = make_ready(step, settings)
+        known = understood.get(id(step.part))
+        if known is None or known[0] is not step.part:
+            known = (step.part, *make_ready(step, settings))
+            understood[id(step.part)] = known
+        _, ready, refused = known
         readies.append(ready)
         conflicts += refused
     if settings.single_transaction and not conflicts:

@@ -24,7 +24,7 @@ from asyncmigrate._engine.opening import (
     open_run_session,
     require_sound,
 )
-from asyncmigrate._engine.prepare import Prepared, prepare
+from asyncmigrate._engine.prepare import Prepared, Understood, prepare
 from asyncmigrate._engine.scope import bounded, refused
 from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
@@ -71,12 +71,13 @@ async def run_job(job: Job, run: Run) -> MigrationReport:
 
 async def _on_sessions(job: Job, run: Run) -> None:
     losses = Losses(run)
+    understood: Understood = {}
     patience = run.settings.wait_for_database
     while True:
         losses.begin()
         try:
             async with open_run_session(run, patience) as session:
-                return await _on_session(job, run, session)
+                return await _on_session(job, run, session, understood)
         except Renew:
             continue
         except StatementFailed as failure:
@@ -96,11 +97,13 @@ async def _on_sessions(job: Job, run: Run) -> None:
             raise gone(run, error) from error
 
 
-async def _on_session(job: Job, run: Run, session: Session) -> None:
+async def _on_session(
+    job: Job, run: Run, session: Session, understood: Understood
+) -> None:
     """The eight steps."""
     session.listen(_noticed(run))
     seen = await look(session)  # 1 look
-    ready = await prepare(job, session, seen.history, run.settings)
+    ready = await prepare(job, session, seen.history, run.settings, understood)
     _warn(run, (*job.source.warnings, *ready.plan.warnings))
     if ready.plan.is_empty and run.in_doubt is None:
         return
@@ -113,7 +116,7 @@ async def _on_session(job: Job, run: Run, session: Session) -> None:
         async with keep_lease(run, session) as watch:  # 4 lease
             seen = await look(session)  # 5 look again
             settle(run, seen.history)
-            ready = await prepare(job, session, seen.history, run.settings)
+            ready = await prepare(job, session, seen.history, run.settings, understood)
             _warn(run, ready.plan.warnings)
             run.total = len(run.results) + len(ready.plan.steps)
             if not ready.plan.is_empty:
@@ -195,6 +198,6 @@ async def plan_job(job: Job, run: Run) -> Prepared:
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
-        ready = await prepare(job, session, seen.history, run.settings)
+        ready = await prepare(job, session, seen.history, run.settings, {})
         _warn(run, (*job.source.warnings, *ready.plan.warnings))
         return ready

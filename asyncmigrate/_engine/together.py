@@ -84,7 +84,11 @@ async def apply_together(
         if unplaced and not transient:
             continue
         final = error
-        if transient and error.sqlstate == "55P03":
+        if (
+            transient
+            and error.sqlstate == "55P03"
+            and isinstance(error, MigrationFailed)
+        ):
             final = failures.lock_not_acquired(
                 step, ready, error, tries.number, tries.blockers, _LEFT
             )
@@ -150,7 +154,7 @@ def _tell(steps: Steps, failed: int, run: Run, error: MigrationError) -> None:
 async def _begin(steps: Steps, session: Session) -> str:
     first = steps[0][1]
     modes = first.script.modes if first.script else ""
-    await session.execute(transaction.resets())
+    await session.execute(transaction.resets(session))
     await session.execute(transaction.begin(session, first.limits, modes))
     return await transaction.current_xid(session)
 
@@ -167,7 +171,7 @@ async def run_inside(  # noqa: PLR0913, PLR0917 - what one migration needs
 ) -> None:
     """Run one migration, and write its row, in the open transaction *xid*."""
     attempt.statement = None
-    begin = transaction.resets() + transaction.limits_sql(session, ready.limits)
+    begin = transaction.resets(session) + transaction.limits_sql(session, ready.limits)
     after = transaction.prove(session, xid=xid) + record_sql(step, session, run)
     script = ready.script
     if script is not None and not script.has_copy_data and not one_by_one:
