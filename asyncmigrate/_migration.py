@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Direction(StrEnum):
@@ -46,6 +47,7 @@ Order = tuple[int, tuple[int, ...], str]
 """What versions are sorted by: numbers before names, numbers group by group."""
 
 
+@lru_cache(maxsize=1 << 14)
 def order_of(key: str) -> Order:
     """The place of a ``version_key`` among the others.
 
