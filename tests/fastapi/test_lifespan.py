@@ -203,8 +203,8 @@ async def test_files_that_disagree_with_the_history_keep_it_from_starting(
 def test_wrong_modes_and_options_are_refused_when_the_application_is_built() -> None:
     with pytest.raises(InvalidUsage, match="no mode 'never'") as caught:
         Migrations("postgresql://app@localhost/app", mode="never")  # type: ignore[arg-type]  # on purpose
-    with pytest.raises(InvalidSetting, match="lock_wiat"):
-        Migrations("postgresql://app@localhost/app", lock_wiat=1)  # type: ignore[call-arg]  # on purpose
+    with pytest.raises(InvalidSetting, match="lock_forever"):
+        Migrations("postgresql://app@localhost/app", lock_forever=1)  # type: ignore[call-arg]  # on purpose
 
     assert caught.value.hint == "known: apply, wait, check"
 

@@ -1,0 +1,5 @@
+-- UP
+CREATE INDEX CONCURRENTLY entries_by_author ON entries (author);
+
+-- DOWN
+DROP INDEX CONCURRENTLY entries_by_author;
