@@ -85,7 +85,7 @@ def decide_repair(  # noqa: PLR0913 - everything that a repair depends on
                 _renumber(old, new, files, history, definitions)
                 for old, new in renames.items()
             ]
-        case RepairAction.RESUME:
+        case RepairAction.RESUME:  # pragma: no branch - the last of them
             writes = _resume(history)
     return Plan(writes=tuple(write for write in writes if write is not None))
 
