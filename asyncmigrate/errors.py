@@ -32,7 +32,7 @@ fields; a server's error is the ``__cause__``, never re-worded. None ever holds 
 DSN's password.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,6 +77,12 @@ class MigrationError(Exception):
         self.run_id: str | None = None
         self.warnings: tuple[str, ...] = ()
 
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., "MigrationError"], tuple[object, ...]]:
+        """Pickle the fields: what a class builds its sentence of is not in ``args``."""
+        return _unpickled, (type(self), self.args, self.__dict__)
+
     @property
     def place(self) -> str | None:
         """``file:line:column`` as far as it is known."""
@@ -90,6 +96,14 @@ class MigrationError(Exception):
         if self.hint:
             text += f"\n\nhint: {self.hint}"
         return text
+
+
+def _unpickled(
+    kind: type[MigrationError], args: tuple[object, ...], fields: dict[str, object]
+) -> MigrationError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class MigrationFailed(MigrationError):
