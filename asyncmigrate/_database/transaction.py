@@ -41,6 +41,15 @@ def _ms(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000)) if seconds else 0}ms"
 
 
+def titled(file: str) -> str:
+    """A comment in front of a query, so that pg_stat_activity says whose it is.
+
+    Of a long query it shows the first kilobyte alone, which resets and limits fill.
+    """
+    shown = file.replace("*/", "").replace("/*", "")
+    return f"/* asyncmigrate: {shown} */ "
+
+
 def resets(session: Session) -> str:
     """The session put back as it was, with our settings."""
     return f"{RESETS}{session.settings_sql}"

@@ -134,8 +134,10 @@ def _needs_care(ready: Ready) -> bool:
 
 async def _in_one_trip(step: Step, ready: Ready, session: Session, run: Run) -> None:
     modes = ready.script.modes if ready.script else ""
-    before = transaction.resets(session) + transaction.begin(
-        session, ready.limits, modes
+    before = (
+        transaction.titled(ready.part.file)
+        + transaction.resets(session)
+        + transaction.begin(session, ready.limits, modes)
     )
     after = transaction.prove(session) + record_sql(step, session, run) + ";COMMIT"
     try:

@@ -171,7 +171,11 @@ async def run_inside(  # noqa: PLR0913, PLR0917 - what one migration needs
 ) -> None:
     """Run one migration, and write its row, in the open transaction *xid*."""
     attempt.statement = None
-    begin = transaction.resets(session) + transaction.limits_sql(session, ready.limits)
+    begin = (
+        transaction.titled(ready.part.file)
+        + transaction.resets(session)
+        + transaction.limits_sql(session, ready.limits)
+    )
     after = transaction.prove(session, xid=xid) + record_sql(step, session, run)
     script = ready.script
     if script is not None and not script.has_copy_data and not one_by_one:

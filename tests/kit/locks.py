@@ -19,7 +19,7 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
 """
 
 SESSIONS = """
-SELECT pid, state, query, backend_xmin, xact_start FROM pg_stat_activity
+SELECT pid, state, query, wait_event, backend_xmin, xact_start FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'asyncmigrate%'
 """
 
