@@ -9,6 +9,7 @@ can be proved at the end that the script did not release the session's: unlock m
 succeed, and nobody can slip in between.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -189,6 +190,36 @@ async def roll_back(session: Session, *, keep_session: bool = False) -> None:
     """
     put_back = soft_resets(session) if keep_session else resets(session)
     await session.execute(f"ROLLBACK;{put_back}{SEARCH_PATH}")
+
+
+async def commit(session: Session) -> None:
+    """End the open transaction well. One round trip."""
+    await session.execute("COMMIT")
+
+
+async def save(session: Session) -> None:
+    """Set the savepoint to which `back_to_saved` goes; the last one is let go."""
+    await session.execute("SAVEPOINT asyncmigrate")
+
+
+async def back_to_saved(session: Session) -> None:
+    """Undo what came after the savepoint, and let it go. One round trip."""
+    await session.execute(
+        "ROLLBACK TO SAVEPOINT asyncmigrate;RELEASE SAVEPOINT asyncmigrate"
+    )
+
+
+async def write_locked(session: Session, statements: Sequence[str]) -> None:
+    """Send *statements* as one transaction that needs the lock. One round trip.
+
+    Raises:
+        StatementFailed: division_by_zero, when the lock is somebody else's.
+    """
+    await session.execute(
+        f"BEGIN;{SEARCH_PATH};"
+        f"SELECT 1 / (pg_try_advisory_xact_lock({session.names.key}))::int4;"
+        f"{';'.join(statements)};COMMIT"
+    )
 
 
 def escaped(failure: StatementFailed) -> bool:

@@ -1,7 +1,8 @@
 """Writing to the history without running anything: marks, and refreshed rows."""
 
 from asyncmigrate._database import history
-from asyncmigrate._database.session import SEARCH_PATH, Session
+from asyncmigrate._database.session import Session
+from asyncmigrate._database.transaction import write_locked
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.record import script_sql
 from asyncmigrate._plan import Plan, Refresh, Write
@@ -17,12 +18,7 @@ async def write_marks(plan: Plan, session: Session, run: Run) -> None:
         sql += _refresh_sql(refresh, session, run)
     if not sql:
         return
-    key = session.names.key
-    await session.execute(
-        f"BEGIN;{SEARCH_PATH};"
-        f"SELECT 1 / (pg_try_advisory_xact_lock({key}))::int4;"
-        f"{';'.join(sql)};COMMIT"
-    )
+    await write_locked(session, sql)
     for write in plan.writes:
         run.written.append(write.detail)
         run.emit(

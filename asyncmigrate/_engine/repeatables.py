@@ -1,103 +1,210 @@
 """Repeatables order themselves: one transaction, a savepoint each, round after round.
 
 One that fails for want of an object waits for the next round, since another of them
-may make it. No progress is an error with every reason.
+may make it. No progress is an error with every reason, and nothing of them stands.
 """
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database import transaction
+from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine.apply import Attempt
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
+from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready
-from asyncmigrate._engine.together import Steps, run_inside
+from asyncmigrate._engine.telling import fail_step, finish_step, say_started
+from asyncmigrate._engine.together import begin_together, run_inside, skip_steps
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Kind
 from asyncmigrate._plan import Apply, Step
-from asyncmigrate.errors import MigrationFailed
+from asyncmigrate.errors import MigrationError, MigrationFailed
+from asyncmigrate.events import Warned
 
-WANTING = frozenset({"42P01", "42883", "42703", "42704"})
+WANTING: Final = frozenset({"42P01", "42883", "42703", "42704"})
 """undefined_table, undefined_function, undefined_column, undefined_object."""
 
+_LEFT: Final = "the repeatables were rolled back"
 
-def ordering_themselves(step: Step, ready: Ready) -> bool:
-    """Whether a step takes part: a repeatable that shares a plain transaction."""
+Steps = list[tuple[Step, Ready]]
+
+
+def takes_part(step: Step, ready: Ready) -> bool:
+    """Whether it is a repeatable that can share a plain transaction with others."""
     return (
         isinstance(step, Apply)
         and step.file.kind is Kind.REPEATABLE
         and ready.script is not None
         and ready.transaction
+        and step.row is None
         and not ready.script.modes
         and not ready.script.needs_new_session
     )
 
 
-class NoProgress(Exception):
-    """A round in which nothing could be applied: what is left, and why."""
+@dataclass(slots=True)
+class _Round:
+    """How far the rounds of one transaction have come."""
 
-    def __init__(self, left: Sequence[tuple[Step, Ready, StatementFailed]]) -> None:
-        super().__init__(f"{len(left)} repeatables left")
-        self.left = tuple(left)
+    attempt: Attempt = field(default_factory=Attempt)
+    at: int = 0
+    """The place of the one that is running."""
+    took: dict[int, float] = field(default_factory=dict)
+    """Seconds of each that is done, by its place, in the order in which they ran."""
+    left: list[tuple[int, StatementFailed]] = field(default_factory=list)
+    """Those that no order could help, and why."""
 
 
-async def run_rounds(
-    steps: Steps, session: Session, run: Run, watch: Watch, xid: str
-) -> dict[int, float]:
-    """Run *steps* inside the open transaction; seconds of each, by its place.
+async def apply_repeatables(
+    steps: Steps, session: Session, run: Run, watch: Watch
+) -> None:
+    """Apply *steps* in whichever order works, and commit once.
+
+    Those that were undone by a roll-back are forgiven: what cannot be put back is a
+    warning, and stays pending.
 
     Raises:
-        NoProgress: what is left can never be applied; the transaction still holds
-            what could be.
-        StatementFailed: one failed for another reason.
+        MigrationFailed: one failed, or none of those left could be first.
     """
-    took: dict[int, float] = {}
+    tries = Tries(run, watch, number=1)
+    while steps:
+        rounds = _Round()
+        try:
+            await _try(steps, session, run, watch, rounds)
+        except StatementFailed as failure:
+            verdict = watch.end()
+            if verdict is not None:
+                await absorb(session, run, watch)
+            step, ready = steps[rounds.at]
+            error = await judge(
+                step,
+                ready,
+                session,
+                run,
+                failure=failure,
+                verdict=verdict,
+                statement=rounds.attempt.statement,
+                xid=rounds.attempt.xid,
+                left=_LEFT,
+            )
+            plain = type(error) is MigrationFailed
+            if plain and tries.transient(error.sqlstate, error.__cause__):
+                if not tries.used_up:
+                    reason = str(error.__cause__ or error)
+                    await tries.pause(step, reason, error.sqlstate)
+                    tries.number += 1
+                    continue
+            _give_up(steps, rounds.at, run, error)
+        except SessionLost:
+            note_loss(*steps[rounds.at], run, watch.end())
+            raise
+        except BaseException:
+            watch.end()
+            await roll_back(session, run)
+            raise
+        else:
+            if watch.end() is not None:
+                await absorb(session, run, watch)
+            for at, duration in rounds.took.items():
+                finish_step(steps[at][0], run, duration, tries.number)
+            return
+
+
+async def _try(
+    steps: Steps, session: Session, run: Run, watch: Watch, rounds: _Round
+) -> None:
+    rounds.attempt.xid = await begin_together(steps, session)
     waiting = list(range(len(steps)))
     while waiting:
-        left: list[tuple[int, StatementFailed]] = []
+        rounds.left = []
         for at in waiting:
-            step, ready = steps[at]
-            attempt = Attempt()
-            began = time.monotonic()
-            watch.begin(step.version, ready.block_limit, is_python=False)
-            run.current = step.version
-            await session.execute("SAVEPOINT asyncmigrate")
-            try:
-                await run_inside(step, ready, session, run, attempt, xid)
-            except StatementFailed as failure:
-                if failure.sqlstate not in WANTING:
-                    raise
-                await session.execute("ROLLBACK TO SAVEPOINT asyncmigrate")
-                left.append((at, failure))
-            else:
-                took[at] = time.monotonic() - began
-            await session.execute("RELEASE SAVEPOINT asyncmigrate")
-        if len(left) == len(waiting):
-            raise NoProgress([(*steps[at], failure) for at, failure in left])
-        waiting = [at for at, _ in left]
-    return took
+            await _one(steps, at, session, run, watch, rounds)
+        if len(rounds.left) == len(waiting):
+            break
+        waiting = [at for at, _ in rounds.left]
+    if rounds.left and not all(_is_forgiven(steps[at][0]) for at, _ in rounds.left):
+        await roll_back(session, run)
+        _no_progress(steps, rounds, run)
+    for at, failure in rounds.left:
+        _warn(steps[at][0], failure.message, run)
+    run.in_doubt = steps[-1][0]
+    await transaction.commit(session)
+    run.in_doubt = None
 
 
-def no_progress(error: NoProgress, run: Run) -> MigrationFailed:
-    """Every reason at once."""
-    step, ready, failure = error.left[0]
-    final = failures.failed(
-        step,
-        ready,
-        failure,
-        run,
-        offset=failure.position,
-        left="the repeatables were rolled back",
-    )
-    others = [
-        f"{other.version}: {why.message} (SQLSTATE {why.sqlstate})"
-        for other, _, why in error.left[1:]
-    ]
-    if others:
-        also = "none of these could be applied before another one:\n" + "\n".join(
-            others
+async def _one(
+    steps: Steps, at: int, session: Session, run: Run, watch: Watch, rounds: _Round
+) -> None:
+    step, ready = steps[at]
+    rounds.at = at
+    run.number = len(run.results) + len(rounds.took) + 1
+    say_started(step, run)
+    began = time.monotonic()
+    watch.begin(step.version, ready.block_limit, is_python=False)
+    await transaction.save(session)
+    try:
+        await run_inside(
+            step, ready, session, run, rounds.attempt, rounds.attempt.xid or ""
         )
-        final.detail = f"{final.detail}\n{also}" if final.detail else also
-    return final
+    except StatementFailed as failure:
+        if failure.sqlstate not in WANTING:
+            raise
+        await transaction.back_to_saved(session)
+        rounds.left.append((at, failure))
+    else:
+        rounds.took[at] = time.monotonic() - began
+
+
+def _is_forgiven(step: Step) -> bool:
+    return isinstance(step, Apply) and step.forgiving
+
+
+def _warn(step: Step, reason: str, run: Run) -> None:
+    warning = f"{step.version} could not be applied again: {reason}"
+    run.warnings.append(warning)
+    run.emit(Warned(message=warning))
+
+
+def _give_up(steps: Steps, at: int, run: Run, error: MigrationError) -> None:
+    """Raise, or leave out the one that is forgiven and try the others."""
+    step = steps[at][0]
+    if _is_forgiven(step) and isinstance(error, MigrationFailed):
+        _warn(step, error.message, run)
+        del steps[at]
+        return
+    skip_steps([each for each, _ in steps[:at]], run)
+    fail_step(step, run, error)
+    raise error from error.__cause__
+
+
+def _no_progress(steps: Steps, rounds: _Round, run: Run) -> None:
+    """Raise with every reason at once."""
+    (first, failure), *others = rounds.left
+    error = failures.failed(
+        *steps[first], failure, run, offset=failure.position, left=_LEFT
+    )
+    reasons = [
+        f"{steps[at][0].version}: {why.message} (SQLSTATE {why.sqlstate})"
+        for at, why in others
+    ]
+    if reasons:
+        also = "and none of these could come before it:\n" + "\n".join(reasons)
+        error.detail = f"{error.detail}\n{also}" if error.detail else also
+    skip_steps([steps[at][0] for at in rounds.took], run)
+    fail_step(steps[first][0], run, error)
+    raise error
+
+
+def split_off(steps: Sequence[tuple[Step, Ready]]) -> tuple[Steps, Steps]:
+    """The steps that go one after the other, and the repeatables behind them."""
+    at = len(steps)
+    while at and takes_part(*steps[at - 1]):
+        at -= 1
+    if len(steps) - at < 2:  # noqa: PLR2004 - one alone has no order
+        at = len(steps)
+    return list(steps[:at]), list(steps[at:])

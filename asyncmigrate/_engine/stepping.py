@@ -5,6 +5,7 @@ from asyncmigrate._engine.apply import apply
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.piecewise import apply_piecewise
 from asyncmigrate._engine.prepare import Prepared
+from asyncmigrate._engine.repeatables import apply_repeatables, split_off
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.telling import begin_step, fail_step, finish_step
 from asyncmigrate._engine.together import apply_together
@@ -26,15 +27,17 @@ async def take_steps(ready: Prepared, session: Session, run: Run, watch: Watch) 
         Renew: there is more to do, on a new session.
         MigrationError: the first that failed; what was before it stands.
     """
-    steps = list(zip(ready.plan.steps, ready.readies, strict=True))
-    if run.settings.single_transaction and steps:
-        await apply_together(steps, session, run, watch)
+    planned = list(zip(ready.plan.steps, ready.readies, strict=True))
+    steps, repeatables = split_off(planned)
+    if run.settings.single_transaction and planned:
+        await apply_together(planned, session, run, watch)
         return
     for at, (step, script) in enumerate(steps):
         await take_step(step, script, session, run, watch)
-        more = at + 1 < len(steps) or bool(ready.plan.refresh)
+        more = at + 1 < len(steps) or repeatables or ready.plan.refresh
         if more and _leaves_traces(script):
             raise Renew
+    await apply_repeatables(repeatables, session, run, watch)
     await session.execute(SEARCH_PATH)
 
 

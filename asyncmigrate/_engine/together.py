@@ -109,7 +109,7 @@ class _Attempt(Attempt):
 async def _try(
     steps: Steps, session: Session, run: Run, watch: Watch, attempt: _Attempt
 ) -> None:
-    attempt.xid = xid = await _begin(steps, session)
+    attempt.xid = xid = await begin_together(steps, session)
     for at, (step, ready) in enumerate(steps):
         attempt.at = at
         run.number = at + 1
@@ -127,7 +127,7 @@ async def _try(
         )
         attempt.durations.append(time.monotonic() - began)
     run.in_doubt = steps[-1][0]
-    await session.execute("COMMIT")
+    await transaction.commit(session)
     run.in_doubt = None
 
 
@@ -138,20 +138,26 @@ def _tell(steps: Steps, failed: int, run: Run, error: MigrationError) -> None:
         for each, _ in steps[:failed]:
             finish_step(each, run, 0.0, 1)
     else:
-        run.results.extend(
-            MigrationResult(
-                version=each.version,
-                name=each.name,
-                direction=each.direction,
-                status=Outcome.SKIPPED,
-                file=each.part.file,
-            )
-            for each, _ in steps[:failed]
-        )
+        skip_steps([each for each, _ in steps[:failed]], run)
     fail_step(step, run, error)
 
 
-async def _begin(steps: Steps, session: Session) -> str:
+def skip_steps(steps: Sequence[Step], run: Run) -> None:
+    """The results of those that were rolled back with another one."""
+    run.results.extend(
+        MigrationResult(
+            version=each.version,
+            name=each.name,
+            direction=each.direction,
+            status=Outcome.SKIPPED,
+            file=each.part.file,
+        )
+        for each in steps
+    )
+
+
+async def begin_together(steps: Steps, session: Session) -> str:
+    """Open the one transaction for all *steps*; its id."""
     first = steps[0][1]
     modes = first.script.modes if first.script else ""
     await session.execute(transaction.resets(session))

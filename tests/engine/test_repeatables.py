@@ -210,3 +210,59 @@ async def test_one_that_fails_leaves_the_old_one_as_it_was(app: App) -> None:
     assert caught.value.line == 2
     assert await app.database.fetch("SELECT a FROM v") == []
     assert await app.standing() == {"0001": "applied", "repeatable/v.sql": "pending"}
+
+
+async def test_they_find_their_order_by_themselves(app: App) -> None:
+    app.add(_0001_t=TABLE)
+    add(app, view("a", "SELECT * FROM b"), "a")
+    add(app, view("b", "SELECT * FROM c"), "b")
+    add(app, view("c", "SELECT a FROM t"), "c")
+
+    report = await app.migrate()
+
+    assert versions(report) == [
+        "+0001",
+        "+repeatable/c.sql",
+        "+repeatable/b.sql",
+        "+repeatable/a.sql",
+    ]
+    assert await app.database.fetch("SELECT * FROM a") == []
+    assert (await app.status()).healthy
+
+
+async def test_without_progress_every_reason_is_told_and_none_stands(app: App) -> None:
+    app.add(_0001_t=TABLE)
+    add(app, view("a", "SELECT * FROM b"), "a")
+    add(app, view("b", "SELECT * FROM a"), "b")
+    add(app, view("good", "SELECT a FROM t"), "good")
+
+    with pytest.raises(MigrationFailed) as caught:
+        await app.migrate()
+
+    assert 'relation "b" does not exist' in str(caught.value)
+    assert "repeatable/b.sql" in (caught.value.detail or "")
+    assert [f"{each.status}" for each in caught.value.results] == [
+        "applied",
+        "skipped",
+        "failed",
+    ]
+    assert await app.standing() == {
+        "0001": "applied",
+        "repeatable/a.sql": "pending",
+        "repeatable/b.sql": "pending",
+        "repeatable/good.sql": "pending",
+    }
+    assert await app.database.fetchval("SELECT to_regclass('good')") is None
+
+
+async def test_one_that_fails_for_another_reason_takes_the_others_with_it(
+    app: App,
+) -> None:
+    add(app, "CREATE OR REPLACE VIEW x AS SELECT 1 AS y;", "a")
+    add(app, "SELECT 1 / 0;", "b")
+
+    with pytest.raises(MigrationFailed, match="division by zero"):
+        await app.migrate()
+
+    assert await app.database.fetchval("SELECT to_regclass('x')") is None
+    assert await app.database.history() == []
