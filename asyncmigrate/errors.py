@@ -32,7 +32,8 @@ fields; a server's error is the ``__cause__``, never re-worded. None ever holds 
 DSN's password.
 """
 
-from collections.abc import Callable, Sequence
+import copyreg
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,11 +78,9 @@ class MigrationError(Exception):
         self.run_id: str | None = None
         self.warnings: tuple[str, ...] = ()
 
-    def __reduce__(
-        self,
-    ) -> tuple[Callable[..., "MigrationError"], tuple[object, ...]]:
-        """Pickle the fields: what a class builds its sentence of is not in ``args``."""
-        return _unpickled, (type(self), self.args, self.__dict__)
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the fields: ``args`` lacks what a class builds its sentence of."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # documented, but not in typeshed
 
     @property
     def place(self) -> str | None:
@@ -96,14 +95,6 @@ class MigrationError(Exception):
         if self.hint:
             text += f"\n\nhint: {self.hint}"
         return text
-
-
-def _unpickled(
-    kind: type[MigrationError], args: tuple[object, ...], fields: dict[str, object]
-) -> MigrationError:
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(fields)
-    return error
 
 
 class MigrationFailed(MigrationError):
@@ -221,11 +212,10 @@ class ConfirmationNeeded(InvalidUsage):
     code = "confirmation_needed"
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            f"{what} needs a confirmation, since `protected` is set;"
-            " nothing was changed",
-            hint="answer on a terminal, or pass `--yes`",
+        message = (
+            f"{what} needs a confirmation: `protected` is set; nothing was changed"
         )
+        super().__init__(message, hint="answer on a terminal, or pass `--yes`")
 
 
 class LockNotAcquired(MigrationError):
@@ -283,8 +273,7 @@ class Conflict:
 
     def __str__(self) -> str:
         parts = [str(p) for p in (self.file, self.line, self.column) if p is not None]
-        place = ":".join(parts)
-        text = f"{place}: {self.message}" if place else self.message
+        text = ": ".join(filter(None, (":".join(parts), self.message)))
         if self.hint:
             text += f"\n  hint: {self.hint}"
         if self.diff:
