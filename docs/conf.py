@@ -17,8 +17,14 @@ exclude_patterns = ["_build"]
 nitpicky = True
 # Types of other libraries and of the standard library, for which no index is fetched.
 nitpick_ignore_regex = [
-    ("py:.*", r"(asyncpg|anyio|typing|collections|pathlib|datetime|uuid|starlette|opentelemetry)\..*"),
+    (
+        "py:.*",
+        r"(asyncpg|anyio|typing|collections|pathlib|datetime|uuid|starlette|opentelemetry)\..*",
+    ),
     ("py:.*", r"asyncmigrate\._.*"),
     ("py:class", r".* .*"),  # a field's docstring that has a colon in its first line
-    ("py:class", r"(Emit|Event|Path|Any|Callable|Sequence|Mapping|Iterator|Directory|Options|Connect|datetime|float|int|str|bool|T)"),
+    (
+        "py:class",
+        r"(Emit|Event|Path|Any|Callable|Sequence|Mapping|Iterator|Directory|Options|Connect|datetime|float|int|str|bool|T)",
+    ),
 ]

@@ -319,8 +319,10 @@ _ENDINGS: Final[Mapping[Ending, tuple[str, ...]]] = {
     Ending.APPLIED: (
         "state = 'applied'",
         "applied_at = pg_catalog.clock_timestamp()",
-        "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
-        " - started_at) * 1000)::pg_catalog.int8",
+        (
+            "execution_time_ms = (extract(epoch FROM pg_catalog.clock_timestamp()"
+            " - started_at) * 1000)::pg_catalog.int8"
+        ),
     ),
     Ending.UNDONE: (
         "state = 'applied'",

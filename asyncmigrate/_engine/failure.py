@@ -139,7 +139,7 @@ def _remedy(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
     return None
 
 
-def lock_not_acquired(
+def lock_not_acquired(  # noqa: PLR0913, PLR0917 - the fields of the error
     step: Step,
     ready: Ready,
     error: MigrationFailed,
@@ -201,8 +201,10 @@ _SAFER = (
     ),
     (
         ("ALTER", "TABLE"),
-        "add constraints as NOT VALID and VALIDATE them in a later migration; change a"
-        " type by a new column, filled in batches; set a default before filling",
+        (
+            "add constraints as NOT VALID and VALIDATE them in a later migration; change"
+            " a type by a new column, filled in batches; set a default before filling"
+        ),
     ),
     (("UPDATE",), "update in batches of a few thousand rows, one commit each"),
     (("DELETE",), "delete in batches of a few thousand rows, one commit each"),

@@ -34,7 +34,7 @@ from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready, is_unlimited, session_changes
 from asyncmigrate._engine.telling import told_statement
 from asyncmigrate._engine.watch import Watch
-from asyncmigrate._migration import Applied, State
+from asyncmigrate._migration import Applied
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.blocks import Block
 from asyncmigrate._sql.kinds import StatementKind

@@ -30,7 +30,7 @@ class Relay:
         for reader in list(self._readers):
             try:
                 reader(event)
-            except Exception:  # noqa: BLE001 - a reader must not end a migration
+            except Exception:
                 self._readers.remove(reader)
                 logging.getLogger("asyncmigrate").warning(
                     "a reader of events failed and is not asked again", exc_info=True

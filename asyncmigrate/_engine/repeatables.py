@@ -93,12 +93,12 @@ async def apply_repeatables(
                 left=_LEFT,
             )
             plain = type(error) is MigrationFailed
-            if plain and tries.transient(error.sqlstate, error.__cause__):
-                if not tries.used_up:
-                    reason = str(error.__cause__ or error)
-                    await tries.pause(step, reason, error.sqlstate)
-                    tries.number += 1
-                    continue
+            transient = plain and tries.transient(error.sqlstate, error.__cause__)
+            if transient and not tries.used_up:
+                reason = str(error.__cause__ or error)
+                await tries.pause(step, reason, error.sqlstate)
+                tries.number += 1
+                continue
             _give_up(steps, rounds.at, run, error)
         except SessionLost:
             note_loss(*steps[rounds.at], run, watch.end())
@@ -137,7 +137,7 @@ async def _try(
     run.in_doubt = None
 
 
-async def _one(
+async def _one(  # noqa: PLR0913, PLR0917 - what one migration needs
     steps: Steps, at: int, session: Session, run: Run, watch: Watch, rounds: _Round
 ) -> None:
     step, ready = steps[at]

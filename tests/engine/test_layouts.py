@@ -89,10 +89,10 @@ async def test_a_migration_with_two_transactions_keeps_the_first_when_the_second
         "1_a.up.sql",
         "BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nBEGIN;\nSELECT 1/0;\nCOMMIT;",
     )
-    given = {"dsn": database.dsn, "directory": str(database.files)}
+    path = str(database.files)
 
     with pytest.raises(MigrationFailed) as caught:
-        await asyncmigrate.migrate(**given, format="golang-migrate")
+        await asyncmigrate.migrate(database.dsn, path, format="golang-migrate")
 
     assert caught.value.line == 5
     assert await database.tables() == {"a"}
