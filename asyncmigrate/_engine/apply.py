@@ -17,7 +17,7 @@ from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
 from asyncmigrate._engine.record import record_sql
 from asyncmigrate._engine.retrying import Tries
-from asyncmigrate._engine.scripts import Ready, is_unlimited
+from asyncmigrate._engine.scripts import Ready, is_left_out
 from asyncmigrate._engine.telling import say_started, told_statement
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._plan import Step
@@ -190,7 +190,7 @@ async def run_each(
     assert script is not None  # noqa: S101 - Python has no statements
     for number in numbers:
         statement, kind = script.statements[number], script.kinds[number]
-        if is_unlimited(statement, kind):
+        if is_left_out(statement, kind):
             continue
         attempt.statement = statement
         try:

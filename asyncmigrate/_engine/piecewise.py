@@ -31,7 +31,7 @@ from asyncmigrate._engine.outside import (
 )
 from asyncmigrate._engine.recovery import UNCERTAIN, Fate, Image
 from asyncmigrate._engine.retrying import Tries
-from asyncmigrate._engine.scripts import Ready, is_unlimited, session_changes
+from asyncmigrate._engine.scripts import Ready, is_left_out, session_changes
 from asyncmigrate._engine.telling import told_statement
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Applied
@@ -129,7 +129,7 @@ def _may_commit(statement: Statement, kind: StatementKind) -> bool:
 async def _in_transaction(piece: Piece, at: int, block: Block) -> None:
     """The statements from *at* to the end of their block, and the row, at once."""
     statement, kind = piece.script.statements[at], piece.script.kinds[at]
-    if block.stop - at == 1 and is_unlimited(statement, kind):
+    if block.stop - at == 1 and is_left_out(statement, kind):
         await piece.row.write({"statements_done": at + 1, "before_image": None})
         return
     session, run, watch = piece.session, piece.run, piece.watch

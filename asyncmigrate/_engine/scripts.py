@@ -70,7 +70,7 @@ def make_ready(step: Step, settings: Settings) -> tuple[Ready, list[Conflict]]:
         script = read_script(
             filled.text, transaction=options.transaction, blocks=options.blocks
         )
-        body = _keep_lock_timeout(script)
+        body = _leave_out(script)
         conflicts = [
             Conflict(
                 kind="refused",
@@ -120,8 +120,14 @@ def _first(directive: float | None, setting: float) -> float:
     return setting if directive is None else directive
 
 
-def is_unlimited(statement: Statement, kind: StatementKind) -> bool:
-    """Whether it takes the limit off lock waits, as every pg_dump file does."""
+def is_left_out(statement: Statement, kind: StatementKind) -> bool:
+    """Whether it is not sent, as being about psql's way to run a file, not ours.
+
+    Every pg_dump file takes the limit off lock waits. An encoding is that of the
+    file's bytes; what is sent is UTF-8, and the server would garble it.
+    """
+    if kind.sets is not None and kind.sets.name == "client_encoding":
+        return True
     return (
         kind.words[:1] in {("SET",), ("RESET",), ("SELECT",)}
         and _NO_LIMIT.fullmatch(statement.text) is not None
@@ -140,7 +146,7 @@ def session_changes(script: Script, until: int) -> str:
     ):
         if kind.words[:1] == ("RESET",) and kind.resets_session:
             changes = list(roles)  # RESET ALL leaves the role
-        elif _changes_session(statement, kind) and not is_unlimited(statement, kind):
+        elif _changes_session(statement, kind) and not is_left_out(statement, kind):
             changes.append(statement)
             if kind.words[1:2] in _ROLES:
                 roles.append(statement)
@@ -158,11 +164,11 @@ def _changes_session(statement: Statement, kind: StatementKind) -> bool:
     return kind.words[:1] == ("RESET",)
 
 
-def _keep_lock_timeout(script: Script) -> str:
-    """The body without ``SET lock_timeout = 0``; offsets stay as they are."""
+def _leave_out(script: Script) -> str:
+    """The body without what is not sent; offsets stay as they are."""
     body = script.body
     for statement, kind in zip(script.statements, script.kinds, strict=True):
-        if is_unlimited(statement, kind):
+        if is_left_out(statement, kind):
             blank = " " * (statement.end - statement.start)
             body = body[: statement.start] + blank + body[statement.end :]
     return body

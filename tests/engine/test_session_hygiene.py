@@ -227,3 +227,21 @@ async def test_settings_that_the_login_role_carries_do_not_limit_a_run(
     report = await app.migrate(dsn=app.database.dsn_of(role))
 
     assert versions(report) == ["+0001"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "SET client_encoding = 'LATIN1';\nCOPY t (name) FROM stdin;\nä€\n\\.\n",
+        "-- asyncmigrate: transaction=off\nSET NAMES 'LATIN1';\nVACUUM;\n"
+        "INSERT INTO t VALUES ('ä€');",
+    ],
+)
+async def test_a_files_text_arrives_as_it_is_whatever_encoding_it_sets(
+    app: App, script: str
+) -> None:
+    app.add(_0001_t="CREATE TABLE t (name text);", _0002_rows=script)
+
+    await app.migrate()
+
+    assert await app.database.fetchval("SELECT name FROM t") == "ä€"
