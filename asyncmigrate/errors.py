@@ -212,9 +212,7 @@ class ConfirmationNeeded(InvalidUsage):
     code = "confirmation_needed"
 
     def __init__(self, what: str) -> None:
-        message = (
-            f"{what} needs a confirmation: `protected` is set; nothing was changed"
-        )
+        message = f"{what} needs a confirmation, since `protected` is set; nothing was changed"
         super().__init__(message, hint="answer on a terminal, or pass `--yes`")
 
 
