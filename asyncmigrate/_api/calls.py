@@ -1,6 +1,6 @@
 """What a program calls: ``await migrate(dsn)`` and its siblings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -23,6 +23,8 @@ class Options(TypedDict, total=False):
 
     connect: Connect
     format: str
+    skip: Sequence[str]
+    placeholders: Mapping[str, str]
     namespace: str
     tracking_schema: str
     lock_wait: float | str
