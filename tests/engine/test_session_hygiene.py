@@ -233,8 +233,10 @@ async def test_settings_that_the_login_role_carries_do_not_limit_a_run(
     "script",
     [
         "SET client_encoding = 'LATIN1';\nCOPY t (name) FROM stdin;\nä€\n\\.\n",
-        "-- asyncmigrate: transaction=off\nSET NAMES 'LATIN1';\nVACUUM;\n"
-        "INSERT INTO t VALUES ('ä€');",
+        (
+            "-- asyncmigrate: transaction=off\nSET NAMES 'LATIN1';\nVACUUM;\n"
+            "INSERT INTO t VALUES ('ä€');"
+        ),
     ],
 )
 async def test_a_files_text_arrives_as_it_is_whatever_encoding_it_sets(
