@@ -1,7 +1,7 @@
 # The list of habits. All that these targets need they make inside the checkout.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fix demo docs matrix coverage clean
+.PHONY: help setup test check fix demo docs chaos matrix coverage clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -43,6 +43,9 @@ docs: $(READY)  ## build the documentation into docs/_build; a warning is an err
 	  $(BIN)/python -m pip install --quiet --group docs; \
 	fi
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky docs docs/_build
+
+chaos: $(READY)  ## inject faults at random moments for some minutes, and print what they did
+	@$(BIN)/python -m tests.chaos
 
 matrix: $(READY)  ## the tests on each PostgreSQL of the extra
 	@for version in 18 16; do \
