@@ -12,6 +12,7 @@ from asyncmigrate._settings import (
     from_arguments,
     known_settings,
     mask,
+    placeholder_lookup,
     resolve,
 )
 from asyncmigrate.errors import InvalidSetting
@@ -175,3 +176,35 @@ def test_the_lease_is_renewed_three_times_in_its_life() -> None:
 )
 def test_a_dsn_is_shown_without_its_password(dsn: str, shown: str) -> None:
     assert mask(dsn) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ({"a": "1"}, {"a": "1"}),
+        ("a=1, b=2=3", {"a": "1", "b": "2=3"}),
+        ("", {}),
+    ],
+)
+def test_placeholders_are_a_table_or_pairs(
+    given: object, values: dict[str, str]
+) -> None:
+    settings = resolve({}, {}, {"placeholders": given}).settings
+
+    assert settings.placeholders == values
+
+
+def test_a_placeholder_without_a_value_is_refused_and_none_is_shown() -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        resolve({}, {}, {"placeholders": "password"})
+
+    assert "password" not in caught.value.message
+
+
+def test_a_placeholders_value_is_looked_for_in_the_setting_first() -> None:
+    environment = {"FP__a": "1", "FLYWAY_PLACEHOLDERS_A": "2", "FP__C": "3"}
+    environment["FLYWAY_PLACEHOLDERS_D"] = "4"
+
+    lookup = placeholder_lookup({"B": "5", "c": "6"}, environment)
+
+    assert [lookup(name) for name in "abcde"] == ["1", "5", "6", "4", None]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asyncmigrate._layouts import LAYOUTS, Layout
 from asyncmigrate._migration import MigrationFile, Unreadable
+from tests.layouts.disk import Disk
 
 HERE = Path(__file__).parent
 FOREIGN = [layout for layout in LAYOUTS if layout.name != "native"]
@@ -38,3 +39,18 @@ def wrong_in(file: MigrationFile) -> list[str]:
     except Unreadable as error:
         return [str(problem) for problem in error.problems]
     return []
+
+
+def told(disk: Disk, layout: str) -> list[str]:
+    """Everything wrong with a directory, names and texts, a line each."""
+    source = disk.read(format=layout)
+    lines = [str(problem) for problem in source.problems]
+    assert all(problem.hint for problem in source.problems)
+    return lines + [line for file in source.files for line in wrong_in(file)]
+
+
+def rows(disk: Disk, layout: str) -> list[tuple[str, str, str, str, bool]]:
+    """The migrations of a directory that is right, a line each."""
+    source = disk.read(format=layout)
+    assert source.problems == ()
+    return [row_of(file) for file in source.files]

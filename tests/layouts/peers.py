@@ -163,7 +163,11 @@ def compare(name: str, server: EmbeddedPostgres, binaries: Path) -> str:
     """Apply one directory twice: nothing when the dumps are equal, else why not."""
     (layout,) = (each for each in FOREIGN if each.name == name)
     with tempfile.TemporaryDirectory() as work, two_databases(server) as (theirs, ours):
-        place = Place(theirs, fixture_of(layout), Path(work))
+        # A copy: the tools write beside what they read.
+        copy = Path(work) / "supabase" / "migrations"
+        place = Place(
+            theirs, Path(shutil.copytree(fixture_of(layout), copy)), Path(work)
+        )
         command = PEERS[name](place)
         ran = subprocess.run(
             command.arguments,
