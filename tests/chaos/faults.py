@@ -25,7 +25,8 @@ SELECT (SELECT count(*) FROM (SELECT version FROM ledger GROUP BY version
        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
           AND database = (SELECT oid FROM pg_database
                           WHERE datname = current_database())),
-       (SELECT count(*) FROM asyncmigrate.migration_locks WHERE run_id IS NOT NULL),
+       (SELECT count(*) FROM asyncmigrate.migration_locks
+          WHERE backend_pid IN (SELECT pid FROM pg_stat_activity)),
        (SELECT abs(sum(n) - (SELECT count(*) FROM ledger)) FROM counter)
 """
 

@@ -88,5 +88,6 @@ def test_a_text_is_the_lines_of_its_file_from_the_line_that_it_names(
             lines = content.decode().removeprefix("\ufeff")
             lines = lines.replace("\r\n", "\n").replace("\r", "\n")
             for part in filter(None, (definition.up, definition.down)):
-                rest = lines.split("\n", part.line - 1)[-1]
+                # A mark in front of a section goes as one in front of a file does.
+                rest = lines.split("\n", part.line - 1)[-1].removeprefix("\ufeff")
                 assert rest.startswith(part.text)
