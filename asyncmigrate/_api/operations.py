@@ -253,9 +253,7 @@ def validate_against(settings: Settings, reference: str) -> tuple[Conflict, ...]
         repository = Repository(directory)
         theirs = repository.listing(repository.commit(reference))
         base = repository.listing(repository.merge_base(reference))
-        source = read_directory(
-            [directory], format=settings.format, skip=settings.skip
-        )
+        source = read_directory([directory], format=settings.format, skip=settings.skip)
         named = settings.format or source.layout
         conflicts = problems_as_conflicts(source.problems)
         ours, problems = _branch(source)

@@ -176,7 +176,7 @@ async def drop_index(session: Session, index: str) -> None:
     await session.execute(f"DROP INDEX CONCURRENTLY {index}")
 
 
-async def finalize_detach(session: Session, parent: str, partition: str) -> None:
+async def finalise_detach(session: Session, parent: str, partition: str) -> None:
     """Finish a DETACH … CONCURRENTLY that was interrupted."""
     await session.execute(f"ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE")
 

@@ -257,7 +257,7 @@ async def _decide_detach(
         return (Fate.DONE if state == "detached" else Fate.AGAIN), []
     parent_name = await catalogue.name_of(session, parent) or ""
     name = await catalogue.name_of(session, partition) or ""
-    await catalogue.finalize_detach(session, parent_name, name)
+    await catalogue.finalise_detach(session, parent_name, name)
     return Fate.DONE, [f"finalised the detach of {name}"]
 
 
