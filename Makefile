@@ -1,7 +1,7 @@
 # The list of habits. All that these targets need they make inside the checkout.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fix demo docs chaos matrix coverage clean
+.PHONY: help setup test check fix demo docs chaos matrix edges coverage clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -47,12 +47,11 @@ docs: $(READY)  ## build the documentation into docs/_build; a warning is an err
 chaos: $(READY)  ## inject faults at random moments for some minutes, and print what they did
 	@$(BIN)/python -m tests.chaos
 
-matrix: $(READY)  ## the tests on each PostgreSQL of the extra
-	@for version in 18 16; do \
-	  echo "PostgreSQL $$version"; \
-	  ASYNCMIGRATE_TEST_DSN= ASYNCMIGRATE_TEST_POSTGRES_VERSION=$$version \
-	    $(PYTEST) $(TESTS) || exit 1; \
-	done
+matrix: $(READY)  ## the tests on PostgreSQL 13 to 18, by npm, and with each Python found
+	@$(BIN)/python -m tests.matrix -- $(TESTS)
+
+edges: $(READY)  ## the tests where `make test` is not: oldest PostgreSQL, newest Python
+	@$(BIN)/python -m tests.matrix --edges -- $(TESTS)
 
 coverage: $(READY)  ## run the tests and report the branches that none of them takes
 	@$(BIN)/coverage erase
