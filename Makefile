@@ -1,7 +1,7 @@
 # The list of habits. All that these targets need they make inside the checkout.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fix demo docs chaos matrix edges coverage clean
+.PHONY: help setup test check fix demo docs chaos bench matrix edges coverage clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -9,6 +9,8 @@ READY := .venv/.ready
 PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 8 --dist worksteal --inline-snapshot disable
 # For a part of the suite: make test TESTS=tests/test_embedded.py
 TESTS ?=
+# What to measure and how: make bench BENCH=--help
+BENCH ?=
 
 # These rooms touch nothing but values, so a test reaches each of their branches.
 PURE := asyncmigrate/_sql/*,asyncmigrate/_plan.py,asyncmigrate/_migration.py,asyncmigrate/_layouts/*
@@ -46,6 +48,9 @@ docs: $(READY)  ## build the documentation into docs/_build; a warning is an err
 
 chaos: $(READY)  ## inject faults at random moments for some minutes, and print what they did
 	@$(BIN)/python -m tests.chaos
+
+bench: $(READY)  ## measure it beside its peers and the limits: BENCH='--quick command apply'
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 matrix: $(READY)  ## the tests on PostgreSQL 13 to 18, by npm, and with each Python found
 	@$(BIN)/python -m tests.matrix -- $(TESTS)

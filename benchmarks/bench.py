@@ -1,0 +1,109 @@
+"""What every scenario is given: how large, which servers, which peers, a folder."""
+
+import asyncio
+import itertools
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Rounds
+from benchmarks.peers import Peer
+from benchmarks.servers import Servers
+from benchmarks.workload import Change, write_native
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much is measured."""
+
+    name: str
+    migrations: int
+    """Applied and rolled back in rows 4 and 5."""
+    on_disk: int
+    """The same on the disk, where each takes ten times as long; without any it is left
+    out."""
+    files: tuple[int, ...]
+    """In a start with nothing to do."""
+    processes: int
+    clones: int
+    megabytes: int
+    """Of SQL in memory and scanner rows, for the largest count of `files`."""
+    rounds: int
+    seconds: float
+    """For one series, about."""
+
+
+FULL = Scale(
+    name="full",
+    migrations=1000,
+    on_disk=200,
+    files=(100, 1000, 10_000),
+    processes=100,
+    clones=200,
+    megabytes=100,
+    rounds=15,
+    seconds=45,
+)
+QUICK = Scale(
+    name="quick",
+    migrations=200,
+    on_disk=50,
+    files=(100, 1000),
+    processes=20,
+    clones=50,
+    megabytes=10,
+    rounds=5,
+    seconds=8,
+)
+TINY = Scale(
+    name="tiny",
+    migrations=3,
+    on_disk=0,
+    files=(2, 3),
+    processes=2,
+    clones=2,
+    megabytes=1,
+    rounds=1,
+    seconds=1,
+)
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run of the suite."""
+
+    scale: Scale
+    servers: Servers
+    peers: Sequence[Peer]
+    absent: dict[str, str]
+    """Peers that could not be installed, and why."""
+    folder: Path
+    runner: asyncio.Runner
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @property
+    def command(self) -> Path:
+        """The console script beside this interpreter."""
+        return Path(sys.executable).with_name("asyncmigrate")
+
+    def rounds(self, count: int | None = None, *, share: float = 1.0) -> Rounds:
+        """As many rounds as the scale says, or fewer; *share* of its time."""
+        most = self.scale.rounds
+        tiny = self.scale is TINY
+        return Rounds(
+            min(count or most, most), self.scale.seconds * share, warm_up=not tiny
+        )
+
+    def new_folder(self) -> Path:
+        """A path that is not there yet."""
+        return self.folder / f"{next(self._numbers)}"
+
+    def native(self, changes: Sequence[Change], *, padding: int = 0) -> Path:
+        """A new directory of migrations in our own layout."""
+        return write_native(changes, self.new_folder(), padding=padding)
+
+    def wait(self, work: Coroutine[Any, Any, float]) -> float:
+        """Run a coroutine that measures."""
+        return self.runner.run(work)
