@@ -55,22 +55,29 @@ SELECT pg_catalog.to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
        what, version, name, actor, run_id, release, execution_time_ms, detail
 FROM (
   SELECT coalesce(applied_at, started_at) AS at, id, 1 AS part,
-         CASE WHEN state <> 'applied' THEN direction || ' ' || state
-              WHEN origin <> 'run' THEN origin ELSE 'up' END AS what,
+         CASE WHEN state OPERATOR(pg_catalog.<>) 'applied'::pg_catalog.text
+              THEN pg_catalog.concat(direction, ' ', state)
+              WHEN origin OPERATOR(pg_catalog.<>) 'run'::pg_catalog.text THEN origin
+              ELSE 'up' END AS what,
          version, name, applied_by AS actor, run_id, release, execution_time_ms,
          error AS detail
-  FROM {schema}.schema_migrations WHERE namespace = {namespace}
+  FROM {schema}.schema_migrations
+  WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
   UNION ALL
   SELECT rolled_back_at, id, 2, 'down', version, name, rolled_back_by, run_id, NULL,
          NULL, NULL
   FROM {schema}.schema_migrations
-  WHERE namespace = {namespace} AND rolled_back_at IS NOT NULL
+  WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
+    AND rolled_back_at IS NOT NULL
   UNION ALL
   SELECT at, id, 3, event, version, NULL, actor, run_id, NULL, NULL, detail
-  FROM {schema}.migration_events WHERE namespace = {namespace}
+  FROM {schema}.migration_events
+  WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
 ) AS trail
 ORDER BY at, part, id
 """
+"""Like all that is only read, under whatever search path there is: a pooler may hand
+the backend to others, so a reader sets nothing."""
 
 SCRIPTS: Final[LiteralString] = """
 SELECT checksum, script FROM {schema}.migration_scripts
@@ -154,17 +161,10 @@ def _applied(row: Row) -> Applied:
     )
 
 
-async def read_times(
-    session: Session,
-) -> Mapping[int, tuple[datetime | None, int | None]]:
-    """``applied_at`` and ``execution_time_ms`` of each standing row, by id."""
-    return parse_times(await session.ask(session.fill(STATUS)))
-
-
 def parse_times(
     rows: Sequence[Row],
 ) -> Mapping[int, tuple[datetime | None, int | None]]:
-    """The same, from the rows of `STATUS`."""
+    """``applied_at`` and ``execution_time_ms`` of each row of `STATUS`, by id."""
     return {
         int(row[0] or 0): (
             datetime.fromisoformat(row[1]) if row[1] else None,

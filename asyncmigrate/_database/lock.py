@@ -64,10 +64,12 @@ LEFT JOIN {schema}.migration_locks AS lease
 HOLDER_WITHOUT_ROW: Final[LiteralString] = """
 SELECT NULL, NULL, NULL, NULL, pid, NULL, NULL, NULL, NULL, NULL, NULL
 FROM pg_catalog.pg_locks
-WHERE locktype = 'advisory' AND classid::pg_catalog.int8 = {classid}
-  AND objid::pg_catalog.int8 = {objid} AND objsubid = 1 AND granted
-  AND database = (SELECT oid FROM pg_catalog.pg_database
-                  WHERE datname = pg_catalog.current_database())
+WHERE locktype OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text AND granted
+  AND classid::pg_catalog.int8 OPERATOR(pg_catalog.=) {classid}::pg_catalog.int8
+  AND objid::pg_catalog.int8 OPERATOR(pg_catalog.=) {objid}::pg_catalog.int8
+  AND objsubid OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+  AND database OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database
+    WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
 """
 
 END_HOLDER: Final[LiteralString] = """
@@ -97,10 +99,12 @@ UPDATE {schema}.migration_locks SET locked_by = NULL, run_id = NULL, locked_at =
   backend_start = NULL, current_version = NULL, progress = NULL
 WHERE namespace = {namespace} AND run_id = {run_id}
   AND backend_pid = pg_catalog.pg_backend_pid();
-SELECT pg_catalog.pg_advisory_unlock_all()
+SELECT pg_catalog.pg_advisory_unlock_all();
+RESET ALL
 """
 """A cancelled script may have left its role and search path behind. Only the session
-that holds the lock clears the lease: another one of the same run must not hide it."""
+that holds the lock clears the lease: another one of the same run must not hide it. A
+pooler may hand the backend to others: none of our settings stays on it."""
 
 BEAT: Final[LiteralString] = """
 UPDATE {schema}.migration_locks SET

@@ -93,6 +93,20 @@ async def read_server(session: Session) -> Server:
     )
 
 
+async def hold_backend(session: Session) -> int:
+    """The process id of the backend, kept by a transaction that stays open.
+
+    Two round trips.
+    """
+    await session.execute("BEGIN READ ONLY")
+    return int((await session.ask("SELECT pg_catalog.pg_backend_pid()"))[0][0] or 0)
+
+
+async def let_backend_go(session: Session) -> None:
+    """End the transaction of `hold_backend`. One round trip."""
+    await session.execute("ROLLBACK")
+
+
 async def read_timeline(session: Session) -> tuple[str, str] | None:
     """System identifier and WAL timeline; null where the server does not tell."""
     try:

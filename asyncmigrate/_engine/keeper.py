@@ -145,12 +145,13 @@ class Keeper:
                     f"{run.application} keeper",
                 )
                 await server.settle(session)
+            self._session, session = session, None
         except Exception as error:  # noqa: BLE001 - a caller's `connect=` may raise any
-            if session is not None:
-                session.terminate()
             reason = getattr(error, "message", None) or describe(error)
             return str(reason)
-        self._session = session
+        finally:
+            if session is not None:
+                session.terminate()
         return None
 
     async def _keep(self) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import anyio
 
@@ -73,7 +74,6 @@ async def require_sound(session: Session, run: Run) -> None:
         NotWritable: a standby, or read-only.
         PoolerBetween: our backend is not the one that answered the connect.
     """
-    await server.settle(session)
     here = await server.read_server(session)
     if here.standby:
         message = "the server is a standby; nothing was changed"
@@ -89,18 +89,12 @@ async def require_sound(session: Session, run: Run) -> None:
             hint="the role or the database sets `default_transaction_read_only`:"
             f' `ALTER ROLE "{here.session_user}" RESET default_transaction_read_only`',
         )
-    if here.backend_pid != session.pid and not run.settings.allow_pooler:
-        message = (
-            "a connection pooler stands between: the backend that answers is not the"
-            " one that was connected to; nothing was changed"
-        )
-        raise PoolerBetween(
-            message,
-            hint="use the direct address of the server, since a pooler can hand the"
-            " lock to someone else; if it pools by session, `allow_pooler = true`",
-        )
+    if here.backend_pid != session.pid:
+        await _require_own_backend(session, run, here.backend_pid)
     # The keeper looks for the backend that really holds the lock.
     session.backend_pid = here.backend_pid
+    # Not before: what is set on a backend that a pooler hands on, others would meet.
+    await server.settle(session)
     if here.replica_role:
         warning = (
             "session_replication_role is `replica`: triggers and foreign keys are off"
@@ -118,3 +112,54 @@ async def require_sound(session: Session, run: Run) -> None:
             message, hint="run again: the history of this server decides what is left"
         )
     run.timeline = timeline or run.timeline
+
+
+_POOLED_LIMIT: Final = 2.0
+"""Seconds for each look at whose a pooled backend is."""
+
+
+async def _require_own_backend(session: Session, run: Run, backend: int) -> None:
+    """Refuse a pooler that hands *backend* to others between two transactions.
+
+    Nothing of ours is set yet: it would meet those who use that backend next.
+
+    Raises:
+        PoolerBetween: no pooler is allowed, or this one pools by transaction.
+    """
+    if not run.settings.allow_pooler:
+        message = (
+            "a connection pooler stands between: the backend that answers is not the"
+            " one that was connected to; nothing was changed"
+        )
+        raise PoolerBetween(
+            message,
+            hint="use the direct address of the server, since a pooler can hand the"
+            " lock to someone else; if it pools by session, `allow_pooler = true`",
+        )
+    if not await _is_own(session, run, backend):
+        message = (
+            "the connection pooler that stands between pools by transaction: it gave"
+            " this session's backend to another one; nothing was changed"
+        )
+        raise PoolerBetween(
+            message,
+            hint="use the direct address of the server, or one that pools by session;"
+            " `allow_pooler` is for those alone",
+        )
+
+
+async def _is_own(session: Session, run: Run, backend: int) -> bool:
+    """Whether *backend* stays with *session* while another one holds a transaction."""
+    taken = here = None
+    async with open_run_session(run, 0) as other:
+        with anyio.move_on_after(_POOLED_LIMIT):
+            taken = await server.hold_backend(other)
+        if taken is None:
+            # It waits for a backend, so the one there is must be ours alone.
+            other.terminate()
+        elif taken != backend:
+            with anyio.move_on_after(_POOLED_LIMIT):
+                here = await server.read_server(session)
+        if taken is not None:
+            await server.let_backend_go(other)
+    return taken is None or (here is not None and here.backend_pid == backend)

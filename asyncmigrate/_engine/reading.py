@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import anyio
 
 from asyncmigrate._database import history as history_sql
-from asyncmigrate._database import lock, probe, server
-from asyncmigrate._database.failures import StatementFailed
+from asyncmigrate._database import lock, probe
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
@@ -40,7 +39,6 @@ from asyncmigrate.errors import (
     DatabaseUnusable,
     InvalidUsage,
     NeedsRepair,
-    PrivilegeMissing,
 )
 from asyncmigrate.results import HistoryEntry, MigrationStatus, Standing, Status
 
@@ -54,26 +52,7 @@ async def read_status(source: Source, run: Run) -> Status:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        return await status_on(session, source, run)
-
-
-async def status_on(session: Session, source: Source, run: Run) -> Status:
-    """The same on a session that is open already."""
-    seen = await look(session)
-    times: Times = {}
-    if seen.history.exists:
-        await server.settle(session)
-        times = dict(await history_sql.read_times(session))
-    found = await lock.read_holder(session, row=seen.history.exists)
-    holder = found[0] if found else None
-    return make_status(
-        source,
-        seen.history,
-        times,
-        holder,
-        namespace=run.settings.namespace,
-        allow_out_of_order=run.settings.allow_out_of_order,
-    )
+        return await probe_on(session, source, run)
 
 
 async def probe_on(session: Session, source: Source, run: Run) -> Status:
@@ -207,7 +186,6 @@ async def read_trail(run: Run) -> tuple[HistoryEntry, ...]:
         seen = await look(session)
         if not seen.history.exists:
             return ()
-        await server.settle(session)
         rows = await history_sql.read_trail(session)
     return tuple(
         HistoryEntry(
@@ -258,7 +236,7 @@ async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
         ConflictsFound: it can never become current, since files and history disagree.
         NeedsRepair: a migration stands failed.
         CheckFailed: it was not current after *limit* seconds.
-        PrivilegeMissing: the rights were missing all the time.
+        DatabaseUnusable: it could not be used, or the rights were missing, at the end.
     """
     began = time.monotonic()
     missing: DatabaseUnusable | None = None
@@ -267,7 +245,7 @@ async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
         try:
             async with open_reading_session(run, 0) as session:
                 while True:
-                    status = await status_on(session, source, run)
+                    status = await probe_on(session, source, run)
                     missing = None
                     _require_possible(status)
                     if status.healthy:
@@ -276,8 +254,6 @@ async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
                     if time.monotonic() - began + pause > limit:
                         break
                     await anyio.sleep(min(1.0, pause * 2))
-        except (PrivilegeMissing, StatementFailed) as error:
-            missing = error if isinstance(error, PrivilegeMissing) else missing
         except DatabaseUnusable as error:
             missing = error
         if time.monotonic() - began + pause > limit:
