@@ -7,8 +7,12 @@ container's first process no signal that it has no handler for.
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 from asyncmigrate.errors import MigrationError, NeedsRepair
 
@@ -85,7 +89,7 @@ class Signals:
         import anyio
 
         loop = asyncio.get_running_loop()
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope() as scope, _woken_by_signals(loop):
             self._cancel = lambda: loop.call_soon_threadsafe(scope.cancel)
             try:
                 return await work()
@@ -107,3 +111,25 @@ class Signals:
             interrupted.run_id = error.run_id
             interrupted.warnings = error.warnings
         return interrupted
+
+
+@contextmanager
+def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
+    """Let a signal end the loop's wait for events, at whatever moment it arrives.
+
+    One that the kernel delivers just before that system call, or to another thread, is
+    noted by the interpreter and handled when the call returns: perhaps never.
+    """
+    import socket
+
+    woken, wake = socket.socketpair()
+    with woken, wake:
+        woken.setblocking(False)  # noqa: FBT003 - its only argument
+        wake.setblocking(False)  # noqa: FBT003 - as above
+        loop.add_reader(woken, woken.recv, 4096)
+        before = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(woken)

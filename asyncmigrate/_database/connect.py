@@ -1,9 +1,11 @@
 """Opening a connection: one try, and what became of it."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+import anyio
 import asyncpg
 
 from asyncmigrate._database.address import Address
@@ -68,14 +70,35 @@ async def open_session(
         ) from error
 
 
+HANDSHAKE: Final = 0.3
+"""Seconds that a connect which is cancelled is given to come to its end."""
+
+
 async def _dial(address: Address, application: str) -> "asyncpg.Connection[Any]":
+    """Connect; cancelled, within `HANDSHAKE` and without a trace.
+
+    The driver, when it is cancelled between TCP and TLS, leaves an error behind that
+    nobody retrieves and the loop complains of (measured).
+    """
     settings = {"application_name": application, **address.server_settings}
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(
-        address.dsn,
-        timeout=address.timeout,
-        statement_cache_size=0,
-        server_settings=settings,
+    connecting = asyncio.ensure_future(
+        asyncpg.connect(
+            address.dsn,
+            timeout=address.timeout,
+            statement_cache_size=0,
+            server_settings=settings,
+        )
     )
+    try:
+        connection: asyncpg.Connection[Any] = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([connecting], timeout=HANDSHAKE)
+            connecting.cancel()
+            await asyncio.wait([connecting])
+        if not connecting.cancelled() and connecting.exception() is None:
+            connecting.result().terminate()
+        raise
     return connection
 
 

@@ -218,6 +218,20 @@ class Session:
         ):
             copy.shutdown(socket.SHUT_RDWR)
 
+    async def cancelled_is_answered(self) -> None:
+        """Wait until the server has answered a statement that was cancelled here."""
+        connection: Any = self.connection
+        if not connection.is_closed():
+            await connection._protocol._wait_for_cancellation()  # noqa: SLF001 - it has no public door
+
+    async def cancel_again(self) -> None:
+        """Repeat the driver's cancel; returns when the server has passed it on."""
+        connection: Any = self.connection
+        sent = asyncio.get_running_loop().create_future()
+        with translated(connection):
+            connection._cancel_current_command(sent)  # noqa: SLF001 - as above
+            await sent
+
     def terminate(self) -> None:
         """Drop the connection, from its own loop; no effect on a closed one."""
         self.connection.terminate()

@@ -9,7 +9,7 @@ from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.record import record_escape
-from asyncmigrate._engine.scope import bounded
+from asyncmigrate._engine.scope import bounded, until_cancelled
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.watch import Verdict, Watch
 from asyncmigrate._plan import Step
@@ -26,6 +26,7 @@ async def roll_back(session: Session, run: Run, *, keep_session: bool = False) -
     """Leave no open transaction, or no connection."""
     ended = False
     with bounded(run.settings.cleanup_grace):
+        await until_cancelled(session)
         try:
             if not session.is_closed:
                 await transaction.roll_back(session, keep_session=keep_session)

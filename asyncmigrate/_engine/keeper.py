@@ -150,6 +150,7 @@ class Keeper:
             reason = getattr(error, "message", None) or describe(error)
             return str(reason)
         finally:
+            # One that was told to end meanwhile must not leave it to the collector.
             if session is not None:
                 session.terminate()
         return None

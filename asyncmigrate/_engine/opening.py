@@ -12,7 +12,7 @@ from asyncmigrate._database.connect import NotYet, open_session
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.scope import bounded, told_as_errors
+from asyncmigrate._engine.scope import bounded, told_as_errors, until_cancelled
 from asyncmigrate.errors import DatabaseUnusable, NotWritable, PoolerBetween
 from asyncmigrate.events import Connecting, Warned
 
@@ -50,6 +50,7 @@ async def open_run_session(run: Run, patience: float) -> AsyncGenerator[Session]
     finally:
         try:
             with bounded(run.settings.cleanup_grace):
+                await until_cancelled(session)
                 await session.close()
         finally:
             session.terminate()

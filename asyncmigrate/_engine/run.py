@@ -25,7 +25,7 @@ from asyncmigrate._engine.opening import (
     require_sound,
 )
 from asyncmigrate._engine.prepare import Prepared, Understood, prepare
-from asyncmigrate._engine.scope import bounded, refused
+from asyncmigrate._engine.scope import bounded, refused, until_cancelled
 from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
 from asyncmigrate._migration import History
@@ -135,6 +135,7 @@ async def _release(session: Session, run: Run) -> None:
     """
     released = False
     with bounded(run.settings.cleanup_grace):
+        await until_cancelled(session)
         try:
             if not session.is_closed:
                 await lock.release(session, run.run_id)

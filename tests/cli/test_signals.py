@@ -19,6 +19,18 @@ async def up(connection):
     time.sleep(30)
 """
 
+# To another thread than the one that waits, whose system call then goes on.
+ELSEWHERE = """
+import asyncio, signal, threading
+
+def strike():
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+async def up(connection):
+    threading.Timer(0.3, strike).start()
+    await asyncio.sleep(40)
+"""
+
 
 @pytest.fixture
 def shop(cli: Cli, database: Database) -> Cli:
@@ -95,6 +107,17 @@ async def test_a_second_signal_ends_at_once_whatever_blocks_the_loop(
         ended = await process.wait()
 
     assert ended == 143
+
+
+async def test_a_signal_that_does_not_interrupt_the_loops_wait_is_heard(
+    shop: Cli, database: Database
+) -> None:
+    database.files.add("0002_elsewhere.py", ELSEWHERE)
+
+    outcome = await shop("migrate", timeout=20)
+
+    assert outcome.exit_status == 143
+    assert await database.tables() == {"users"}
 
 
 async def test_a_signal_before_the_run_ends_the_command_with_a_document(

@@ -1,6 +1,7 @@
 """Cancelled at any moment: rolled back, released, and out in time."""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from tests.kit.files import Files
 from tests.kit.invariants import invariant
 from tests.kit.locks import lease, nothing_is_left, sessions
 from tests.kit.polling import eventually
+from tests.kit.proxy import listening
 
 SLOWLY = "INSERT INTO ledger VALUES ({0}); SELECT pg_sleep(0.02);"
 GENEROUS = 8.0
@@ -80,6 +82,52 @@ async def test_a_first_run_cancelled_at_random_leaves_a_database_for_the_next(
 
     assert await app.database.tables() == {"a"}
     assert len(await app.database.history()) == 1
+
+
+@invariant("I9")
+async def test_a_cancel_that_overtakes_its_statement_is_repeated(app: App) -> None:
+    app.add(_0001_slow="CREATE TABLE slow (); SELECT pg_sleep(60);")
+    async with listening(app.dsn) as proxy:
+
+        async def overtaken(text: str) -> bool:
+            if "0001_slow.sql" in text:
+                task.cancel()
+                await asyncio.sleep(0.4)
+            return True
+
+        proxy.on_query = overtaken
+        task = asyncio.ensure_future(app.migrate(dsn=proxy.dsn, cleanup_grace=40))
+        done, _ = await asyncio.wait([task], timeout=20)
+
+    assert done
+    assert task.cancelled()
+    assert await nothing_is_left(app.database)
+
+
+@invariant("I9")
+async def test_a_keeper_told_to_end_while_it_connects_leaves_no_session(
+    app: App,
+) -> None:
+    app.add(_0001_a="CREATE TABLE a ();")
+    async with listening(app.dsn) as proxy:
+
+        async def never_answered(text: str) -> bool:
+            settles = "client_connection_check_interval" in text
+            if settles and len(proxy.connections) > 1:
+                task.cancel()
+                return False
+            return True
+
+        proxy.on_query = never_answered
+        task = asyncio.ensure_future(app.migrate(dsn=proxy.dsn))
+        gc.disable()
+        try:
+            await asyncio.wait([task])
+            assert await eventually(lambda: nothing_is_left(app.database))
+        finally:
+            gc.enable()
+
+    assert await app.database.tables() == set()
 
 
 @invariant("I9")
