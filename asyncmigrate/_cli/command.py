@@ -144,7 +144,7 @@ class Command:
 
     def entry(self, output: Output, signals: Signals) -> Callable[..., None]:
         """The function that typer calls; its signature has all the options."""
-        from asyncmigrate._cli.config import load
+        from asyncmigrate._configuration import load
 
         def call(**values: Any) -> None:  # noqa: ANN401 - typer's, of many types
             common = {name: values.pop(name) for name in options.COMMON}

@@ -14,7 +14,7 @@ _MOST: Final = 10_000
 
 def complete_version(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The versions in the directory that begin as the word does; never an error."""
-    from asyncmigrate._cli.config import load
+    from asyncmigrate._configuration import load
     from asyncmigrate.errors import MigrationError
 
     given = ctx.params.get("directory") or None

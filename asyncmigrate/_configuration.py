@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from asyncmigrate._cli.usage import refuse_setting
 from asyncmigrate._settings import Resolved, resolve
+from asyncmigrate.errors import InvalidSetting
 
 PYPROJECT: Final = "pyproject.toml"
 OWN: Final = "asyncmigrate.toml"
@@ -57,11 +57,11 @@ def find_file(start: Path) -> ConfigFile:
         table = _pyproject_table(pyproject)
         if own.is_file():
             if table is not None:
-                refuse_setting(
+                message = (
                     f"both {_from_here(own)} and [tool.asyncmigrate] in"
-                    f" {_from_here(pyproject)} hold settings",
-                    hint="keep one of them",
+                    f" {_from_here(pyproject)} hold settings"
                 )
+                raise InvalidSetting(message, hint="keep one of them")
             return ConfigFile(_parse(own), own)
         if table is not None:
             return ConfigFile(table, pyproject)
@@ -82,15 +82,15 @@ def _pyproject_table(path: Path) -> Mapping[str, object] | None:
         return None
     table = tool["asyncmigrate"]
     if not isinstance(table, dict):
-        refuse_setting(
-            f"{_from_here(path)}: `tool.asyncmigrate` is no table",
-            hint="write `[tool.asyncmigrate]` and the settings below it",
+        message = f"{_from_here(path)}: `tool.asyncmigrate` is no table"
+        raise InvalidSetting(
+            message, hint="write `[tool.asyncmigrate]` and the settings below it"
         )
     return table
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    import tomllib
+    import tomllib  # noqa: PLC0415 - most projects have no such table
 
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -100,7 +100,8 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _refuse_file(path: Path, error: Exception) -> NoReturn:
     reason = (isinstance(error, OSError) and error.strerror) or str(error)
-    refuse_setting(f"{_from_here(path)} cannot be read: {reason}")
+    message = f"{_from_here(path)} cannot be read: {reason}"
+    raise InvalidSetting(message)
 
 
 def _directories(value: object, folder: Path) -> object:

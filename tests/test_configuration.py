@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from asyncmigrate._cli.config import find_file, load
 from asyncmigrate._cli.options import SETTINGS
+from asyncmigrate._configuration import find_file, load
 from asyncmigrate._settings import known_settings
 from asyncmigrate.errors import InvalidSetting
 from tests.kit.commands import Cli
