@@ -167,8 +167,8 @@ def _row(row: MigrationStatus, longest: int) -> str:
         share = row.execution_time_ms / longest if longest else 0
         took = f"<div>{_bar(share, spelt)}<span>{spelt}</span></div>"
     return (
-        f'<tr><td class="version">{_safe(row.version)}</td>'
-        f'<td class="name" title="{_safe(row.file or "")}">{_safe(row.name)}</td>'
+        f'<tr><td class="version">{_breakable(row.version)}</td>'
+        f'<td class="name" title="{_safe(row.file or "")}">{_breakable(row.name)}</td>'
         f"<td>{_chip(word, _SHADES[row.status])}</td>"
         f'<td class="time">{when}</td><td class="took">{took}</td></tr>\n'
     )
@@ -193,6 +193,11 @@ def _time(at: datetime, *, seconds: bool = False) -> str:
     shown = at.astimezone(UTC)
     spelt = f"{shown:%Y-%m-%d %H:%M:%S}" if seconds else f"{shown:%Y-%m-%d %H:%M}"
     return f'<time datetime="{moment(at)}">{spelt} UTC</time>'
+
+
+def _breakable(text: str) -> str:
+    """A name that a narrow column breaks between its words rather than in one."""
+    return _safe(text).replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 
 def _safe(text: str) -> str:

@@ -60,7 +60,7 @@ th.version { width: 11.5rem; }
 th.status { width: 7.5rem; }
 th.time { width: 12rem; }
 th.took { width: 16rem; }
-.files th.version { width: 17rem; }
+.files th.version { width: 20rem; }
 th, td { padding: .45rem .75rem; text-align: left; vertical-align: top; }
 th:first-child, td:first-child { padding-left: 1.25rem; }
 th:last-child, td:last-child { padding-right: 1.25rem; }
@@ -88,7 +88,12 @@ footer { margin-top: 1.25rem; font-size: .85rem; color: var(--faint); }
 }
 @media (max-width: 44rem) {
   th.time, td.time { display: none; }
-  th.version, .files th.version { width: 34%; }
+  th.version, .files th.version { width: 31%; }
+  th.status { width: 6rem; }
+  th.took { width: 5.2rem; }
+  th, td { padding: .4rem .4rem; }
+  td.version { font-size: .8rem; }
+  .chip { padding: .05rem .5rem; font-size: .8rem; }
   .place { margin-left: 0; width: 100%; }
 }
 """

@@ -21,7 +21,7 @@ needs_chromium = pytest.mark.skipif(
 
 
 def text_of(html: str) -> str:
-    body = html.partition("<body>")[2]
+    body = html.partition("<body>")[2].replace("<wbr>", "")
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).strip()
 
 
