@@ -263,6 +263,13 @@ class Blocker:
     query: str | None
     lock: str | None = None
     """The relation and mode it waits for, where that is known."""
+    idle: bool = False
+    """Whether it does nothing with its transaction open; the query is its last one."""
+
+    @property
+    def verb(self) -> str:
+        """What stands before the query."""
+        return "idle in transaction since" if self.idle else "running"
 
     def __str__(self) -> str:
         who = [f"pid {self.pid}"]
@@ -275,5 +282,5 @@ class Blocker:
         if self.lock:
             who.append(self.lock)
         if self.query:
-            who.append(f"running {' '.join(self.query.split())[:120]!r}")
+            who.append(f"{self.verb} {' '.join(self.query.split())[:120]!r}")
         return ", ".join(who)

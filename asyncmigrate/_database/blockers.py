@@ -13,7 +13,7 @@ SELECT a.pid, a.usename, a.application_name,
        extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start,
          a.state_change))::pg_catalog.text,
        CASE b.pid WHEN 0 THEN 'a prepared transaction, see pg_prepared_xacts'
-       ELSE a.query END
+       ELSE a.query END, NULL, a.state LIKE 'idle in transaction%'
 FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids({pid}))) AS b (pid)
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
 WHERE a.pid IS NOT NULL OR b.pid = 0
@@ -23,7 +23,8 @@ BLOCKED: Final = """
 SELECT w.pid, a.usename, a.application_name,
        extract(epoch FROM pg_catalog.clock_timestamp() - w.since)::pg_catalog.text,
        a.query,
-       w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, '')
+       w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, ''),
+       false
 FROM (SELECT DISTINCT ON (pid) pid, mode, relation, {since} AS since
       FROM pg_catalog.pg_locks
       WHERE NOT granted AND pid <> {pid} ORDER BY pid) AS w
@@ -61,7 +62,8 @@ async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:
             application=row[2] or None,
             seconds=float(row[3]) if row[3] else None,
             query=row[4],
-            lock=row[5] if len(row) > 5 else None,  # noqa: PLR2004 - only BLOCKED has it
+            lock=row[5],
+            idle=row[6] == "t",
         )
         for row in await session.ask(sql)
     )

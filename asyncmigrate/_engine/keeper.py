@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import anyio
@@ -23,7 +24,6 @@ from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.watch import Watch
-from asyncmigrate._migration import Blocker
 from asyncmigrate.errors import LockLost, MigrationError
 from asyncmigrate.events import (
     OthersBlocked,
@@ -312,15 +312,7 @@ class Keeper:
             return
         longest = max(now - since for since in self._blocked_since.values())
         blocked = tuple(
-            Blocker(
-                pid=each.pid,
-                user=each.user,
-                application=each.application,
-                seconds=now - self._blocked_since[each.pid],
-                query=each.query,
-                lock=each.lock,
-            )
-            for each in found
+            replace(each, seconds=now - self._blocked_since[each.pid]) for each in found
         )
         self._run.emit(
             OthersBlocked(

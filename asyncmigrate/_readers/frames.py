@@ -159,8 +159,8 @@ def _(event: events.Progressed, age: float, look: Look) -> list[Text]:
 def _sessions(sessions: tuple[Blocker, ...], look: Look) -> list[Text]:
     if len(sessions) == 1 and sessions[0].query:
         who, query = replace(sessions[0], query=None), sessions[0].query
-        running = f"      running {' '.join(query.split())}"
-        return [look.cut(f"      {who}", "dim"), look.cut(running, "dim")]
+        doing = f"      {who.verb} {' '.join(query.split())}"
+        return [look.cut(f"      {who}", "dim"), look.cut(doing, "dim")]
     lines = [look.cut(f"      {each}", "dim") for each in sessions[:_BLOCKERS]]
     if len(sessions) > _BLOCKERS:
         rest = f"      and {len(sessions) - _BLOCKERS} more"

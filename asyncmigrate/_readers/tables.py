@@ -24,6 +24,7 @@ from asyncmigrate.results import HistoryEntry, MigrationStatus, Standing, Status
 _GAP: Final = "  "
 _LEAST: Final = 8
 """Cells below which no column shrinks."""
+_REPEATABLE: Final = "repeatable/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,8 @@ class TableView:
                     [mark_of_standing(m.status, self.marks) for m in rows],
                     colours=[COLOUR_OF_STANDING[m.status] for m in rows],
                 ),
-                Column("version", [_version(m) for m in rows], shrinks=True),
-                Column("name", [_name(m) for m in rows], shrinks=True),
+                Column("version", [_label(m)[0] for m in rows], shrinks=True),
+                Column("name", [_label(m)[1] for m in rows], shrinks=True),
                 Column(
                     "status",
                     [m.status.value for m in rows],
@@ -169,10 +170,8 @@ class TableView:
                     [escape(e.what) for e in entries],
                     colours=[_colour(e) for e in entries],
                 ),
-                Column(
-                    "version", [escape(e.version or "") for e in entries], shrinks=True
-                ),
-                Column("name", [escape(e.name or "") for e in entries], shrinks=True),
+                Column("version", [_label(e)[0] for e in entries], shrinks=True),
+                Column("name", [_label(e)[1] for e in entries], shrinks=True),
                 Column(
                     "took",
                     [_took(e.execution_time_ms) for e in entries],
@@ -202,15 +201,13 @@ class TableView:
         return "\n".join([*lines, "", number])
 
 
-def _version(migration: MigrationStatus) -> str:
-    return "repeatable" if migration.repeatable else escape(migration.version)
-
-
-def _name(migration: MigrationStatus) -> str:
-    """A repeatable is known by its path, which its version is."""
-    if migration.repeatable:
-        return escape(migration.version.removeprefix("repeatable/"))
-    return escape(migration.name)
+def _label(row: MigrationStatus | HistoryEntry) -> tuple[str, str]:
+    """Version and name; a repeatable is known by its path, which its version is."""
+    version = row.version or ""
+    path = version.removeprefix(_REPEATABLE)
+    if path != version or (isinstance(row, MigrationStatus) and row.repeatable):
+        return "repeatable", escape(path)
+    return escape(version), escape(row.name or "")
 
 
 def _time(at: datetime | None) -> str:

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from asyncmigrate.errors import MigrationFailed, NeedsRepair
+from asyncmigrate.events import Progressed
 from asyncmigrate.results import RepairAction
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
@@ -207,3 +208,16 @@ async def test_a_detach_that_stands_half_done_is_finalised(app: App) -> None:
     assert versions(report) == ["+0002"]
     attached = await app.database.fetchval("SELECT count(*) FROM pg_inherits")
     assert attached == 0
+
+
+async def test_a_vacuum_says_how_far_it_is(app: App) -> None:
+    app.add(
+        _0001_big="CREATE TABLE big AS SELECT repeat('x', 700) AS t"
+        " FROM generate_series(1, 400);",
+        _0002_vacuum="-- asyncmigrate: transaction=off\n"
+        "SET vacuum_cost_limit = 1; SET vacuum_cost_delay = '50ms'; VACUUM big;",
+    )
+
+    await app.migrate()
+
+    assert any("vacuum: scanning heap" in line for line in app.told(Progressed))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from asyncmigrate._migration import (
@@ -44,6 +46,9 @@ def test_a_blocker_says_what_is_known_of_it() -> None:
     assert str(full) == (
         "pid 7, user u, application psql, for 1.2 s, AccessShareLock on t,"
         " running 'SELECT 1'"
+    )
+    assert str(replace(full, idle=True)).endswith(
+        "idle in transaction since 'SELECT 1'"
     )
 
 

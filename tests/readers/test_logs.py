@@ -61,6 +61,7 @@ SELECT *
   FOR UPDATE\
 """,
                         "lock": "AccessExclusiveLock on orders",
+                        "idle": False,
                     }
                 ],
                 "message": "0001: holding up 1 session(s), the longest for 2.0 s",
