@@ -26,7 +26,7 @@ FROM (
   SELECT lower(command) || ': ' || phase, heap_blks_scanned, heap_blks_total, 0
   FROM pg_catalog.pg_stat_progress_cluster WHERE pid = {pid}
   UNION ALL
-  SELECT 'analyze: ' || phase, sample_blks_scanned, sample_blks_total, 0
+  SELECT 'analysing: ' || phase, sample_blks_scanned, sample_blks_total, 0
   FROM pg_catalog.pg_stat_progress_analyze WHERE pid = {pid}
   {copy}
 ) AS p (phase, done, total, locker)
