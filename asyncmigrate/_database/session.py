@@ -85,6 +85,7 @@ class Session:
         self.waiting_for_reply: int | None = None
         """The number of the request that the server has not answered yet."""
         self._requests = 0
+        self._hushed: str | None = None
         self.backend_pid: int | None = None
         """What the backend itself says; behind a pooler the protocol tells another."""
 
@@ -200,10 +201,21 @@ class Session:
         """Call *told* with severity, message and SQLSTATE of each server message."""
 
         def listener(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's union
+            if message.sqlstate == self._hushed:
+                return
             severity = getattr(message, "severity_en", None) or message.severity
             told(str(severity), str(message.message), message.sqlstate)
 
         self.connection.add_log_listener(listener)
+
+    @contextmanager
+    def hushed(self, sqlstate: str) -> Iterator[None]:
+        """What the server says by that code meanwhile is told to nobody."""
+        self._hushed = sqlstate
+        try:
+            yield
+        finally:
+            self._hushed = None
 
     def cut(self) -> None:
         """Close the socket at once, from this thread or another; never blocks."""

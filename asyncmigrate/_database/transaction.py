@@ -183,13 +183,17 @@ async def was_committed(session: Session, xid: str) -> bool:
     return (await session.ask(query))[0][0] == "committed"
 
 
+_NO_TRANSACTION: Final = "25P01"
+
+
 async def roll_back(session: Session, *, keep_session: bool = False) -> None:
     """End whatever transaction is open, without a word where there is none.
 
     *keep_session*: temporary tables and the like stay, for the script's next try.
     """
     put_back = soft_resets(session) if keep_session else resets(session)
-    await session.execute(f"ROLLBACK;{put_back}{SEARCH_PATH}")
+    with session.hushed(_NO_TRANSACTION):
+        await session.execute(f"ROLLBACK;{put_back}{SEARCH_PATH}")
 
 
 async def nothing(session: Session) -> None:

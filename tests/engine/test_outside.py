@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from asyncmigrate.errors import MigrationFailed, NeedsRepair
-from asyncmigrate.events import Progressed
+from asyncmigrate.events import Notice, Progressed
 from asyncmigrate.results import RepairAction
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
@@ -221,3 +221,14 @@ async def test_a_vacuum_says_how_far_it_is(app: App) -> None:
     await app.migrate()
 
     assert any("vacuum: scanning heap" in line for line in app.told(Progressed))
+
+
+async def test_of_a_transaction_that_never_was_the_server_has_nothing_to_say(
+    app: App,
+) -> None:
+    app.add(_0001_index="CREATE INDEX CONCURRENTLY e ON users (email);")
+
+    with pytest.raises(MigrationFailed, match='relation "users" does not exist'):
+        await app.migrate()
+
+    assert app.told(Notice) == []
