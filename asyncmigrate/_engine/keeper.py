@@ -41,6 +41,9 @@ STATEMENT_LIMIT: Final = 5.0
 CONNECT_LIMIT: Final = 10.0
 """Seconds that the first connection may take; the run waits for it."""
 
+NEWS_EVERY: Final = 1.0
+"""Seconds since the last beat after which what has changed is told by another one."""
+
 BLOCKED: Final = "others were held up"
 
 
@@ -62,6 +65,8 @@ class Keeper:
         """Set when the thread has let go of everything."""
         self._session: Session | None = None
         self._still: tuple[object, int] | None = None
+        self._told: tuple[str | None, str | None] = None, None
+        """Version and progress, as the lease shows them to others."""
         self._blocked_since: dict[int, float] = {}
         self._waiting_since: float | None = None
 
@@ -177,18 +182,18 @@ class Keeper:
                 due = now >= next_beat
                 if due:
                     next_beat = now + interval
-                if not await self._round(self._session, beat=due):
+                if not await self._round(self._session, due=due):
                     self._session.terminate()
                     self._session = None
                     next_beat = now
             await asyncio.sleep(min(SAMPLE_EVERY, interval / 2))
 
-    async def _round(self, session: Session, *, beat: bool) -> bool:
+    async def _round(self, session: Session, *, due: bool) -> bool:
         """One look at everything; false when the connection is of no more use."""
         try:
             with anyio.fail_after(STATEMENT_LIMIT):
-                if beat:
-                    await self._beat(session)
+                if (due or self._has_news) and await self._beat(session) and due:
+                    await self._notice_lost_reply(session)
                 await self._sample(session)
         except StatementFailed as failure:
             return failure.sqlstate in {"57014", "40001", "40P01", "55P03"}
@@ -196,23 +201,35 @@ class Keeper:
             return False
         return True
 
-    async def _beat(self, session: Session) -> None:
+    @property
+    def _has_news(self) -> bool:
+        """Whether waiting runs would be shown something old; told once a second."""
+        watch = self._watch
+        return (
+            watch.version is not None
+            and (watch.version, watch.progress) != self._told
+            and time.monotonic() - watch.good_beat >= NEWS_EVERY
+        )
+
+    async def _beat(self, session: Session) -> bool:
         run, watch = self._run, self._watch
         sent = time.monotonic()
+        told = watch.version, watch.progress
         held = await lock.beat(
             session,
             run_id=run.run_id,
             pid=self._watched.pid,
             lease_ttl=run.settings.lease_ttl,
-            version=watch.version,
-            progress=watch.progress,
+            version=told[0],
+            progress=told[1],
         )
         if not held:
             await self._judge_refusal(session)
-            return
+            return False
         watch.good_beat = sent
         watch.unattended = None
-        await self._notice_lost_reply(session)
+        self._told = told
+        return True
 
     async def _judge_refusal(self, session: Session) -> None:
         """The lease was not renewed: is the lock another run's, or our backend gone?

@@ -25,7 +25,7 @@ from asyncmigrate.errors import LockNotAcquired
 from asyncmigrate.events import LockAcquired, LockTakenOver, LockWaiting
 
 ANNOUNCE_EVERY = 10.0
-"""Seconds between two lines about the same holder."""
+"""Seconds between two lines about the same holder at the same migration."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Watcher:
     seen: tuple[str, int | None] | None = None
     since: float = 0.0
     told_at: float = field(default=-ANNOUNCE_EVERY)
-    told_of: str = ""
+    told_of: tuple[str, str | None] = "", None
     ended: dict[int, str] = field(default_factory=dict)
     """Backends of dead runs that were told to end, with whose they were."""
 
@@ -146,13 +146,13 @@ async def _got(
 def _announce(
     watcher: _Watcher, holder: Holder, now: float, waited: float, pause: float
 ) -> None:
-    what = str(holder)
+    what = holder.locked_by, holder.current_version
     if what == watcher.told_of and now - watcher.told_at < ANNOUNCE_EVERY:
         return
     watcher.told_at, watcher.told_of = now, what
     watcher.run.emit(
         LockWaiting(
-            holder=what, held_for=holder.held_for, waited=waited, retry_in=pause
+            holder=str(holder), held_for=holder.held_for, waited=waited, retry_in=pause
         )
     )
 

@@ -27,6 +27,9 @@ from asyncmigrate._readers.text import escape, shorten, spell_clock, spell_durat
 
 _FRAMES: Final = 10
 """A second."""
+_MARGIN: Final = 3
+"""Cells left free at the right end: there a terminal echoes ``^C``, which must not wrap
+into a row more than was drawn."""
 _STALE: Final = 3.0
 """Seconds after which a sample that was not repeated is over."""
 _SAMPLES: Final = (events.OthersBlocked, events.Progressed, events.TableLockWaiting)
@@ -120,7 +123,7 @@ class Display(AbstractContextManager["Display"]):
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         """The lines about what goes on, as they are now."""
         with self._lock:
-            lines = self.lines(options.max_width - 1)
+            lines = self.lines(options.max_width - _MARGIN)
             self._drawn = [line.cell_len for line in lines]
         yield Text("\n").join(lines)
 
@@ -190,7 +193,7 @@ class Display(AbstractContextManager["Display"]):
         if tries > 1:
             right = f"{tries} tries, {right}"
         row = frames.Row(mark, colour, event.version, event.title, right)
-        return row.draw(self._console.width - 1)
+        return row.draw(self._console.width - _MARGIN)
 
     # What changes.
 

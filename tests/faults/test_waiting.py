@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from asyncmigrate.errors import LockNotAcquired
+from asyncmigrate.events import LockWaiting, MigrationStarted
 from asyncmigrate.results import MigrationReport
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
@@ -62,6 +63,24 @@ async def test_a_waiter_gives_up_in_time_and_says_who_holds_the_lock(app: App) -
         await app.migrate(lock_wait=0.3)
 
     assert await app.database.tables() == set()
+
+
+async def test_a_waiter_is_told_at_which_migration_the_holder_is(app: App) -> None:
+    app.add(_0001_a="SELECT 1;", _0002_slow="SELECT pg_sleep(4);")
+
+    async def wait() -> None:
+        await eventually(lambda: running(app))
+        assert versions(await app.migrate()) == []
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await app.migrate()
+
+    assert any(", at 0002" in line for line in app.told(LockWaiting))
+
+
+async def running(app: App) -> bool:
+    return any("applying 0002" in line for line in app.told(MigrationStarted))
 
 
 async def test_a_first_run_waits_for_a_lock_without_tables_too(app: App) -> None:

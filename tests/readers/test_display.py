@@ -93,10 +93,10 @@ def test_finished_migrations_become_lines_that_stay() -> None:
     screen.show(events.Warned(message="look here"))
 
     assert screen.lasting == snapshot("""\
-✓ 0001 users                                                              12 ms
-✓ 0002 orders                                                    2 tries, 12 ms
-↓ 0003 reports                                               stored DOWN, 1.5 s
-✗ 0004 drop\\x1b[2J\\x1b]0;owned\\x07 \\u202etable\\nerror: all is well       failed
+✓ 0001 users                                                            12 ms
+✓ 0002 orders                                                  2 tries, 12 ms
+↓ 0003 reports                                             stored DOWN, 1.5 s
+✗ 0004 drop\\x1b[2J\\x1b]0;owned\\x07 \\u202etable\\nerror: all is well     failed
   0004: NOTICE: a\\x1bb
 warning: look here
 """)
