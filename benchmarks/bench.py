@@ -33,6 +33,8 @@ class Scale:
     rounds: int
     seconds: float
     """For one series, about."""
+    patience: float = 1.0
+    """A share of what each peer is asked for at most (`Peer.largest`)."""
 
 
 FULL = Scale(
@@ -56,6 +58,7 @@ QUICK = Scale(
     megabytes=10,
     rounds=5,
     seconds=8,
+    patience=0.2,
 )
 TINY = Scale(
     name="tiny",
@@ -88,13 +91,34 @@ class Bench:
         """The console script beside this interpreter."""
         return Path(sys.executable).with_name("asyncmigrate")
 
-    def rounds(self, count: int | None = None, *, share: float = 1.0) -> Rounds:
+    def rounds(
+        self, count: int | None = None, *, share: float = 1.0, warm_up: bool = True
+    ) -> Rounds:
         """As many rounds as the scale says, or fewer; *share* of its time."""
         most = self.scale.rounds
-        tiny = self.scale is TINY
         return Rounds(
-            min(count or most, most), self.scale.seconds * share, warm_up=not tiny
+            min(count or most, most),
+            self.scale.seconds * share,
+            warm_up=warm_up and self.scale is not TINY,
         )
+
+    def peers_for(self, migrations: int) -> list[Peer]:
+        """The peers that are asked for so many migrations."""
+        return [
+            peer
+            for peer in self.peers
+            if migrations <= peer.largest * self.scale.patience
+        ]
+
+    def absent_for(self, migrations: int) -> dict[str, str]:
+        """Who is not asked, and why."""
+        asked = self.peers_for(migrations)
+        left_out = {
+            peer.name: f"left out: {migrations:,} migrations take it too long"
+            for peer in self.peers
+            if peer not in asked
+        }
+        return {**self.absent, **left_out}
 
     def new_folder(self) -> Path:
         """A path that is not there yet."""

@@ -3,12 +3,29 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.peers.alembic import Alembic, AsyncAlembic
 from benchmarks.peers.dbmate import Dbmate
+from benchmarks.peers.graphile_migrate import GraphileMigrate
+from benchmarks.peers.liquibase import Liquibase
+from benchmarks.peers.node_pg_migrate import NodePgMigrate
 from benchmarks.peers.peer import Kind, Missing, Peer, Project
+from benchmarks.peers.pogo import Pogo
+from benchmarks.peers.sqitch import Sqitch
+from benchmarks.peers.yoyo import Yoyo
 
 __all__ = ["PEERS", "Kind", "Missing", "Peer", "Project", "install"]
 
-PEERS: Sequence[Peer] = (Dbmate(),)
+PEERS: Sequence[Peer] = (
+    Dbmate(),
+    Alembic(),
+    AsyncAlembic(),
+    Yoyo(),
+    Pogo(),
+    NodePgMigrate(),
+    GraphileMigrate(),
+    Sqitch(),
+    Liquibase(),
+)
 
 
 def install(cache: Path) -> tuple[list[Peer], dict[str, str]]:

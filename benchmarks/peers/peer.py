@@ -43,6 +43,8 @@ class Peer(ABC):
     name: ClassVar[str]
     """With its version."""
     kind: ClassVar[Kind]
+    largest: ClassVar[int] = 1000
+    """How many migrations it is asked to apply at most; more take it too long."""
 
     @abstractmethod
     def install(self, home: Path) -> None:

@@ -1,25 +1,26 @@
 """Rows 4 and 5: apply many migrations, and roll them back."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Figures, Measured, measure
-from benchmarks.peers import Peer, Project
-from benchmarks.processes import Command, program, run
+from benchmarks.processes import run
 from benchmarks.results import OURS, Aim, Row, Series, series_of
-from benchmarks.scenarios.command import migrate_command
+from benchmarks.scenarios.checking import require_tables
 from benchmarks.servers import Server
+from benchmarks.ways import (
+    LIBRARY,
+    LOOP,
+    PSQL,
+    Loop,
+    OurCommand,
+    OurLibrary,
+    Psql,
+    Way,
+    peers,
+)
 from benchmarks.workload import Change, alterations, tables
-
-LOOP = "bare asyncpg loop"
-PSQL = "psql -f"
-LIBRARY = "asyncmigrate, await migrate()"
-
-Commands = Callable[[str], tuple[Command, Command | None]]
-"""Apply and undo on the database of a DSN; null where there is no such command."""
 
 
 def measure_apply(bench: Bench) -> list[Row]:
@@ -47,18 +48,22 @@ class _Set:
     changes: Sequence[Change]
 
     def contenders(self) -> list[Contender]:
-        own = _own(self.bench, self.server, self.changes)
+        directory = self.bench.native(self.changes)
+        own: list[Way] = [
+            OurCommand(self.bench, directory),
+            OurLibrary(directory),
+            Loop(self.bench, self.changes),
+            Psql(self.bench, self.changes),
+        ]
+        made = sum("CREATE TABLE" in change.up[0] for change in self.changes)
         return [
             *(
-                Contender(name, _runs(self.server, commands), is_ours=True)
-                for name, commands in own.items()
+                Contender(way.name, _runs(self.server, way, made), is_ours=True)
+                for way in own
             ),
             *(
-                Contender(
-                    peer.name,
-                    _runs(self.server, _of_peer(self.bench, peer, self.changes)),
-                )
-                for peer in self.bench.peers
+                Contender(way.name, _runs(self.server, way, made))
+                for way in peers(self.bench, self.changes)
             ),
         ]
 
@@ -70,7 +75,7 @@ class _Set:
         present = measured.of(word)
         cannot = {
             peer.name: "has no command that undoes all of them"
-            for peer in self.bench.peers
+            for peer in self.bench.peers_for(len(self.changes))
             if peer.name not in present
         }
         whole = series_of(
@@ -79,7 +84,7 @@ class _Set:
             key=key,
             title=title,
             reference=LOOP,
-            absent={**self.bench.absent, **cannot},
+            absent={**cannot, **self.bench.absent_for(len(self.changes))},
             aims=self._aims(),
         )
         inside = series_of(
@@ -100,105 +105,32 @@ class _Set:
         return [whole, inside]
 
     def _aims(self) -> list[Aim]:
+        present = self.bench.peers_for(len(self.changes))
         return [
             Aim(text="at or below psql -f", of=OURS, than=(PSQL,), at_most=1.0),
             Aim(
                 text="below every peer",
                 of=OURS,
-                than=tuple(peer.name for peer in self.bench.peers),
+                than=tuple(peer.name for peer in present),
                 at_most=1.0,
             ),
         ]
 
 
-def _runs(server: Server, commands: Commands) -> Callable[[], Figures]:
+def _runs(server: Server, way: Way, made: int) -> Callable[[], Figures]:
     def once() -> Figures:
         with server.database() as dsn:
-            apply, undo = commands(dsn)
-            figures = _renamed(run(apply), "apply")
+            figures = _renamed(run(way.apply(dsn)), "apply")
+            require_tables(dsn, made)
+            undo = way.rollback(dsn)
             if undo is not None:
                 figures |= _renamed(run(undo), "rollback")
+                require_tables(dsn, 0)
             return figures
 
     return once
 
 
 def _renamed(figures: Figures, word: str) -> dict[str, float]:
-    names = {"seconds": word, "inside": f"{word} inside", "cpu": f"{word} cpu"}
+    names = {"seconds": word, "inside": f"{word} inside"}
     return {names[name]: value for name, value in figures.items() if name in names}
-
-
-def _own(
-    bench: Bench, server: Server, changes: Sequence[Change]
-) -> dict[str, Commands]:
-    directory = bench.native(changes)
-    scripts = bench.new_folder()
-    scripts.write_text(
-        json.dumps(
-            [
-                {
-                    "version": change.version,
-                    "up": change.up_script,
-                    "down": change.down_script,
-                }
-                for change in changes
-            ]
-        ),
-        encoding="utf-8",
-    )
-    up, down = _psql_files(bench, changes)
-
-    def command(dsn: str) -> tuple[Command, Command]:
-        apply = migrate_command(bench, dsn, directory)
-        undo = Command(
-            [bench.command, "rollback", "--to", "0", "--directory", directory],
-            {"DATABASE_URL": dsn},
-            bench.folder,
-        )
-        return apply, undo
-
-    def library(dsn: str) -> tuple[Command, Command]:
-        return (
-            program("library", dsn, directory, "up"),
-            program("library", dsn, directory, "down"),
-        )
-
-    def loop(dsn: str) -> tuple[Command, Command]:
-        return (
-            program("loop", dsn, scripts, "up"),
-            program("loop", dsn, scripts, "down"),
-        )
-
-    def psql(dsn: str) -> tuple[Command, Command]:
-        options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn, "-f")
-        return (
-            Command((server.psql, *options, up)),
-            Command((server.psql, *options, down)),
-        )
-
-    return {OURS: command, LIBRARY: library, LOOP: loop, PSQL: psql}
-
-
-def _psql_files(bench: Bench, changes: Sequence[Change]) -> tuple[Path, Path]:
-    """The same transactions in one file: BEGIN, the script, the row, COMMIT."""
-    up, down = bench.new_folder(), bench.new_folder()
-    table = "CREATE TABLE history (version text PRIMARY KEY);\n"
-    apply = [
-        f"BEGIN;\n{change.up_script}"
-        f"INSERT INTO history (version) VALUES ('{change.version}');\nCOMMIT;\n"
-        for change in changes
-    ]
-    undo = [
-        f"BEGIN;\n{change.down_script}"
-        f"DELETE FROM history WHERE version = '{change.version}';\nCOMMIT;\n"
-        for change in reversed(changes)
-    ]
-    up.write_text(table + "".join(apply), encoding="utf-8")
-    down.write_text("".join(undo), encoding="utf-8")
-    return up, down
-
-
-def _of_peer(bench: Bench, peer: Peer, changes: Sequence[Change]) -> Commands:
-    project = Project(bench.new_folder(), len(changes))
-    peer.write(changes, project.directory)
-    return lambda dsn: (peer.apply(project, dsn), peer.rollback(project, dsn))

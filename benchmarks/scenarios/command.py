@@ -1,31 +1,15 @@
 """Row 3: the command with nothing to do, as whole processes."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Failed, measure
-from benchmarks.peers import Kind, Peer, Project
-from benchmarks.processes import Command, program, run
+from benchmarks.peers import Kind
+from benchmarks.processes import run
 from benchmarks.results import OURS, Aim, Row, Series, series_of
-from benchmarks.workload import Change, tables
-
-FLOOR = "floor: asyncpg, one query"
-ORDINARY = "asyncmigrate, ordinary path"
-
-
-def migrate_command(bench: Bench, dsn: str, directory: object) -> Command:
-    """The command as its users type it."""
-    return Command(
-        [bench.command, "migrate", "--directory", str(directory)],
-        {"DATABASE_URL": dsn},
-        bench.folder,
-    )
-
-
-def ordinary(command: Command) -> Command:
-    """The same without the fast look."""
-    environment = {**command.environment, "ASYNCMIGRATE_FAST": "0"}
-    return Command(command.arguments, environment, command.directory)
+from benchmarks.ways import FLOOR, ORDINARY, OurCommand, floor, peers
+from benchmarks.workload import tables
 
 
 def measure_command(bench: Bench) -> list[Row]:
@@ -42,22 +26,26 @@ def measure_command(bench: Bench) -> list[Row]:
 def _series(bench: Bench, count: int) -> list[Series]:
     changes = tables(count)
     server = bench.servers.memory
-    absent = dict(bench.absent)
+    absent = bench.absent_for(count)
     with ExitStack() as stack:
         dsn = stack.enter_context(server.database())
-        ours = migrate_command(bench, dsn, bench.native(changes))
+        command = OurCommand(bench, bench.native(changes))
+        ours = command.apply(dsn)
+        ordinary = command.without_fast_look().apply(dsn)
         run(ours)
         contenders = [
-            Contender(OURS, lambda: run(ours), is_ours=True),
-            Contender(ORDINARY, lambda: run(ordinary(ours)), is_ours=True),
-            Contender(FLOOR, lambda: run(program("floor", dsn)), is_ours=True),
+            Contender(OURS, partial(run, ours), is_ours=True),
+            Contender(ORDINARY, partial(run, ordinary), is_ours=True),
+            Contender(FLOOR, partial(run, floor(dsn)), is_ours=True),
         ]
-        for peer in bench.peers:
-            own = stack.enter_context(server.database())
+        for way in peers(bench, changes):
+            theirs = way.apply(stack.enter_context(server.database()))
             try:
-                contenders.append(_contender(bench, peer, changes, own))
+                run(theirs)
             except Failed as failure:
-                absent[peer.name] = str(failure)
+                absent[way.name] = str(failure)
+            else:
+                contenders.append(Contender(way.name, partial(run, theirs)))
         measured = measure(contenders, bench.rounds())
     waited = series_of(
         measured,
@@ -79,17 +67,10 @@ def _series(bench: Bench, count: int) -> list[Series]:
     return [waited, worked]
 
 
-def _contender(bench: Bench, peer: Peer, changes: list[Change], dsn: str) -> Contender:
-    project = Project(bench.new_folder(), len(changes))
-    peer.write(changes, project.directory)
-    command = peer.apply(project, dsn)
-    run(command)
-    return Contender(peer.name, lambda: run(command))
-
-
 def _aims(bench: Bench, count: int) -> list[Aim]:
-    dbmate = tuple(peer.name for peer in bench.peers if peer.name.startswith("dbmate"))
-    slow = tuple(peer.name for peer in bench.peers if peer.kind is not Kind.OTHER)
+    there = bench.peers_for(count)
+    dbmate = tuple(peer.name for peer in there if peer.name.startswith("dbmate"))
+    slow = tuple(peer.name for peer in there if peer.kind is not Kind.OTHER)
     limit = 1.0 if count <= 100 else 1.25
     return [
         Aim(text=f"within {limit:g} x of dbmate", of=OURS, than=dbmate, at_most=limit),
