@@ -30,6 +30,12 @@ _SSL: Final = {
     **dict.fromkeys(("false", "0", "disable", "off", "no"), "disable"),
     **dict.fromkeys(("true", "1", "on", "yes", ""), "require"),
 }
+_TLS_FILES: Final = {
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+}
 _FOREIGN: Final = frozenset(
     {
         "async_fallback",
@@ -131,6 +137,7 @@ def read_address(dsn: str | None, environment: Mapping[str, str]) -> Address:
     for key in ("password", "sslpassword"):
         secrets |= {query[key], _encoded(query[key])} if key in query else set()
     _require_service(query.get("service") or environment.get("PGSERVICE"), environment)
+    _require_tls_files(query, environment)
     text = f"postgresql://{userinfo}{at}{hosts}{path}"
     if query:
         text += "?" + urlencode(query)
@@ -150,6 +157,7 @@ def _read_environment(environment: Mapping[str, str]) -> Address:
         hint = f"pass `--dsn {_FORM}`, or set DATABASE_URL"
         raise InvalidUsage(message, hint=hint)
     _require_service(environment.get("PGSERVICE"), environment)
+    _require_tls_files({}, environment)
     shown = environment.get("PGHOST", "the host of the PG* variables")
     return Address(dsn=None, shown=shown)
 
@@ -250,3 +258,22 @@ def _require_service(name: str | None, environment: Mapping[str, str]) -> None:
         message,
         hint="add it to the service file, or set PGSERVICEFILE",
     )
+
+
+def _require_tls_files(
+    query: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
+    # The driver's error names no file, and looks as if nobody answered (measured).
+    if (query.get("sslmode") or environment.get("PGSSLMODE")) == "disable":
+        return
+    for key, variable in _TLS_FILES.items():
+        where = f"the DSN's `{key}`" if query.get(key) else variable
+        path = query.get(key) or environment.get(variable)
+        try:
+            if path:
+                Path(path).open("rb").close()
+        except OSError as error:
+            message = f"{where}: {path} cannot be read: {error.strerror}"
+            raise InvalidSetting(
+                message, hint="name a file that this user may read, in PEM format"
+            ) from None

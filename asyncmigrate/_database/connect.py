@@ -32,6 +32,22 @@ _REFUSALS: Mapping[str, tuple[type[DatabaseUnusable], str]] = {
     "08P01": (DatabaseUnusable, "a pooler refused the connection; use a direct URL"),
 }
 
+_CERTIFICATE: Final = (
+    "`sslrootcert` names the file of the authority that signed it; with"
+    " `sslmode=verify-full` it must be for the very host of the DSN, too"
+)
+_NO_TLS: Final = "rejected SSL upgrade"
+"""In what the driver says of a server that speaks no TLS."""
+_TLS: Final = (
+    "the server speaks no TLS: set it up there (`ssl = on`), or, where the network is"
+    " trusted, ask for none with `sslmode=disable`"
+)
+
+_PEM: Final = (
+    "one of the files that `sslrootcert`, `sslcert`, `sslkey` or `sslcrl` names is not in"
+    " PEM format, or certificate and key are no pair"
+)
+
 
 async def open_session(
     address: Address, names: Names, connect: Connect | None, application: str
@@ -50,7 +66,13 @@ async def open_session(
         return Session(await _dial(address, application), names)
     except asyncpg.PostgresError as error:
         raise _refused(error, where, address) from error
-    except (asyncpg.InterfaceError, ssl.SSLCertVerificationError) as error:
+    except ssl.SSLCertVerificationError as error:
+        message = (
+            f"cannot connect to {where}: its certificate is not to be trusted:"
+            f" {error.verify_message}"
+        )
+        raise DatabaseUnusable(message, hint=_CERTIFICATE) from error
+    except asyncpg.InterfaceError as error:
         message = f"cannot connect to {where}: {address.scrubbed(describe(error))}"
         raise InvalidSetting(
             message,
@@ -58,6 +80,10 @@ async def open_session(
         ) from error
     except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
         message = f"cannot connect to {where}: {address.scrubbed(describe(error))}"
+        if _NO_TLS in str(error):
+            raise DatabaseUnusable(message, hint=_TLS) from error
+        if isinstance(error, ssl.SSLError) and _is_of_a_file(error):
+            raise InvalidSetting(message, hint=_PEM) from error
         raise NotYet(
             message,
             hint="check host and port, or wait for it with `wait_for_database`",
@@ -68,6 +94,11 @@ async def open_session(
         raise InvalidSetting(
             message, hint="percent-encode user and password"
         ) from error
+
+
+def _is_of_a_file(error: ssl.SSLError) -> bool:
+    """Whether our own certificates could not be read, rather than theirs."""
+    return error.library in {"PEM", "X509"} or "PEM lib" in str(error)
 
 
 HANDSHAKE: Final = 0.3
