@@ -29,8 +29,7 @@ def measure_memory(bench: Bench) -> list[Row]:
             )
         ]
         measured = measure(contenders, bench.rounds(3))
-    rounds = len(measured.figures[OURS])
-    measured.figures[APPLYING] = [applying, *[None] * (rounds - 1)]
+    measured.figures[APPLYING] = [applying]
     aims = [
         Aim(
             text=f"{what} within 1.35 x of the bare asyncpg process",
