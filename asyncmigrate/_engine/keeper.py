@@ -11,26 +11,21 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Final
 
 import anyio
 
-from asyncmigrate._database import blockers, lock, progress, server
+from asyncmigrate._database import blockers, lock, server
 from asyncmigrate._database.connect import open_session
 from asyncmigrate._database.failures import SessionLost, StatementFailed, describe
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.sampling import Sampler
 from asyncmigrate._engine.scope import bounded
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate.errors import LockLost, MigrationError
-from asyncmigrate.events import (
-    OthersBlocked,
-    Progressed,
-    TableLockWaiting,
-    Unattended,
-)
+from asyncmigrate.events import Unattended
 
 SAMPLE_EVERY: Final = 0.5
 """Seconds between two looks at who waits for whom."""
@@ -44,8 +39,6 @@ CONNECT_LIMIT: Final = 10.0
 NEWS_EVERY: Final = 1.0
 """Seconds since the last beat after which what has changed is told by another one."""
 
-BLOCKED: Final = "others were held up"
-
 
 class Keeper:
     """One thread, one connection, one lease."""
@@ -54,6 +47,7 @@ class Keeper:
         self._run = run
         self._watched = session
         self._watch = watch
+        self._sampler = Sampler(run, session, watch)
         self._caller = asyncio.get_running_loop()
         self._cancel_run: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,8 +61,6 @@ class Keeper:
         self._still: tuple[object, int] | None = None
         self._told: tuple[str | None, str | None] = None, None
         """Version and progress, as the lease shows them to others."""
-        self._blocked_since: dict[int, float] = {}
-        self._waiting_since: float | None = None
 
     # ---- called from the caller's loop
 
@@ -194,7 +186,7 @@ class Keeper:
             with anyio.fail_after(STATEMENT_LIMIT):
                 if (due or self._has_news) and await self._beat(session) and due:
                     await self._notice_lost_reply(session)
-                await self._sample(session)
+                await self._sampler.sample(session)
         except StatementFailed as failure:
             return failure.sqlstate in {"57014", "40001", "40P01", "55P03"}
         except Exception:  # noqa: BLE001 - lost, too slow, or in a state unknown
@@ -202,19 +194,25 @@ class Keeper:
         return True
 
     @property
+    def _news(self) -> tuple[str | None, str | None]:
+        """Version and progress, as they are now."""
+        parts = filter(None, (self._watch.progress, self._sampler.phase))
+        return self._watch.version, ", ".join(parts) or None
+
+    @property
     def _has_news(self) -> bool:
         """Whether waiting runs would be shown something old; told once a second."""
         watch = self._watch
         return (
             watch.version is not None
-            and (watch.version, watch.progress) != self._told
+            and self._news != self._told
             and time.monotonic() - watch.good_beat >= NEWS_EVERY
         )
 
     async def _beat(self, session: Session) -> bool:
         run, watch = self._run, self._watch
         sent = time.monotonic()
-        told = watch.version, watch.progress
+        told = self._news
         held = await lock.beat(
             session,
             run_id=run.run_id,
@@ -281,92 +279,6 @@ class Keeper:
     def _lose(self, reason: str) -> None:
         self._watch.lost = reason
         self._tell_caller(self._cancel_run)
-
-    async def _sample(self, session: Session) -> None:
-        attempt = self._watch.attempt
-        if not attempt:
-            self._blocked_since.clear()
-            self._waiting_since = None
-            return
-        await self._sample_waiting(session)
-        await self._sample_blocked(session, attempt)
-        await self._sample_progress(session)
-
-    async def _sample_waiting(self, session: Session) -> None:
-        found = await blockers.read_blockers(session, self._watched.pid)
-        if not found:
-            self._waiting_since = None
-            return
-        now = time.monotonic()
-        if self._waiting_since is None:
-            self._waiting_since = now
-        self._watch.blockers = found
-        self._run.emit(
-            TableLockWaiting(
-                version=self._watch.version or "",
-                waited=now - self._waiting_since,
-                blockers=found,
-            )
-        )
-
-    async def _sample_blocked(self, session: Session, attempt: int) -> None:
-        limit = self._watch.block_limit
-        if limit == float("inf"):
-            self._blocked_since.clear()
-            return
-        found = await blockers.read_blocked(session, self._watched.pid)
-        now = time.monotonic()
-        pids = {each.pid for each in found}
-        self._blocked_since = {
-            pid: since for pid, since in self._blocked_since.items() if pid in pids
-        }
-        for each in found:
-            # The server's word is exact where it has one; a sample comes late.
-            since = now if each.seconds is None else now - each.seconds
-            known = self._blocked_since.get(each.pid, since)
-            self._blocked_since[each.pid] = since if each.seconds is not None else known
-        if not found:
-            return
-        longest = max(now - since for since in self._blocked_since.values())
-        blocked = tuple(
-            replace(each, seconds=now - self._blocked_since[each.pid]) for each in found
-        )
-        self._run.emit(
-            OthersBlocked(
-                version=self._watch.version or "",
-                longest=longest,
-                limit=limit,
-                blocked=blocked,
-            )
-        )
-        if longest >= limit and self._watch.condemn(attempt, BLOCKED, blocked):
-            try:
-                await self._end_statement(session)
-            finally:
-                self._watch.delivered = True
-
-    async def _end_statement(self, session: Session) -> None:
-        """Cancel; where no statement is active, only ending the backend lets go."""
-        pid = self._watched.pid
-        state = await blockers.read_state(session, pid)
-        if state is not None and state[0] == "active":
-            await blockers.cancel_backend(session, pid)
-        else:
-            await blockers.terminate_backend(session, pid)
-
-    async def _sample_progress(self, session: Session) -> None:
-        seen = await progress.read_progress(session, self._watched.pid)
-        if seen is not None:
-            self._watch.progress = f"{seen.phase} {seen.share}".strip()
-            self._run.emit(
-                Progressed(
-                    version=self._watch.version or "",
-                    phase=seen.phase,
-                    done=seen.done,
-                    total=seen.total,
-                    waiting_for=seen.waiting_for,
-                )
-            )
 
 
 @asynccontextmanager
