@@ -7,10 +7,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks import report
+from benchmarks import machine, publishing, report
 from benchmarks.bench import FULL, QUICK, TINY, Bench
-from benchmarks.machine import describe
 from benchmarks.peers import install
 from benchmarks.results import Row, document
 from benchmarks.scenarios import SCENARIOS
@@ -23,16 +23,31 @@ CACHE = Path(__file__).parent.parent / ".cache" / "bench"
 def main() -> int:
     """Measure what was asked for."""
     options = _options()
+    kept = _kept(options.results)
+    if not options.only_publish:
+        kept = _measured(options, kept if options.keep else None)
+        options.results.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(kept, indent=1) + "\n"
+        options.results.write_text(text, encoding="utf-8")
+    if options.publish or options.only_publish:
+        if kept is None:
+            print(f"there are no results in {options.results}", file=sys.stderr)
+            return 1
+        publishing.publish(kept)
+    return 0
+
+
+def _measured(
+    options: argparse.Namespace, before: dict[str, Any] | None
+) -> dict[str, Any]:
     scale = SCALES["quick" if options.quick else options.scale]
     peers, absent = install(CACHE / "peers") if options.peers else ([], {})
     rows: list[Row] = []
-    facts = describe()
     with (
         tempfile.TemporaryDirectory(prefix="asyncmigrate-bench-") as folder,
         Servers() as servers,
         asyncio.Runner() as runner,
     ):
-        Path(folder).chmod(0o755)
         bench = Bench(
             scale=scale,
             servers=servers,
@@ -42,21 +57,45 @@ def main() -> int:
             runner=runner,
         )
         for name in options.scenarios or SCENARIOS:
-            started = time.monotonic()
-            found = SCENARIOS[name](bench)
-            rows += found
-            print(report.text(found), flush=True)
-            took = time.monotonic() - started
-            print(f"({name}: {took:.0f} s)\n", file=sys.stderr, flush=True)
-    result = document(rows, scale=scale.name, facts=[facts, describe()])
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    options.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return 0
+            rows += _scenario(bench, name)
+        facts = machine.describe(servers.memory.postgres.version)
+    return document(rows, scale=scale.name, machine=facts, before=before)
+
+
+def _scenario(bench: Bench, name: str) -> list[Row]:
+    started, load = time.monotonic(), machine.load()
+    found = SCENARIOS[name](bench)
+    for row in found:
+        row.facts = {
+            "at": machine.now(),
+            "asyncmigrate": machine.commit(),
+            "before": load,
+            "after": machine.load(),
+        }
+    print(report.text(found), flush=True)
+    took = time.monotonic() - started
+    print(f"({name}: {took:.0f} s)\n", file=sys.stderr, flush=True)
+    return found
+
+
+def _kept(results: Path) -> dict[str, Any] | None:
+    if not results.exists():
+        return None
+    found: dict[str, Any] = json.loads(results.read_text("utf-8"))
+    return found
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", metavar="NAME")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure asyncmigrate beside its peers and the physical limits.",
+    )
+    parser.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="NAME",
+        help=f"one of {', '.join(SCENARIOS)}; all of them without any",
+    )
     parser.add_argument("--quick", action="store_true", help="about two minutes")
     parser.add_argument("--scale", choices=SCALES, default="full")
     parser.add_argument(
@@ -69,9 +108,22 @@ def _options() -> argparse.Namespace:
         "--results",
         type=Path,
         default=CACHE / "results.json",
-        help="where the raw results are kept, as JSON [%(default)s]",
+        help="where every run is kept, as JSON [%(default)s]",
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the rows that are not measured now"
+    )
+    parser.add_argument(
+        "--publish", action="store_true", help="write the results into docs/"
+    )
+    parser.add_argument(
+        "--only-publish", action="store_true", help="the same, and measure nothing"
+    )
+    options = parser.parse_args()
+    for name in options.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario {name}: {', '.join(SCENARIOS)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -8,18 +8,26 @@ from importlib.metadata import version
 from pathlib import Path
 
 
-def describe() -> dict[str, str]:
+def describe(postgres: int) -> dict[str, str]:
     """Facts that a figure means nothing without."""
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processors": f"{os.cpu_count()} x {_processor()}",
         "python": f"{platform.python_version()} ({platform.python_compiler()})",
         "system": platform.platform(),
-        "asyncmigrate": _commit(),
         "asyncpg": version("asyncpg"),
         "typer": version("typer"),
-        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "postgres": str(postgres),
     }
+
+
+def now() -> str:
+    """The time."""
+    return datetime.now(UTC).isoformat(timespec="minutes")
+
+
+def load() -> str:
+    """How many processes wanted to run, over one, five and fifteen minutes."""
+    return " ".join(f"{average:.1f}" for average in os.getloadavg())
 
 
 def _processor() -> str:
@@ -29,7 +37,8 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Which asyncmigrate this is."""
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty"],  # noqa: S607 - the system's

@@ -33,8 +33,6 @@ def _row(row: Row) -> Iterator[str]:
     yield f"{row.number}. {row.title}"
     for series in row.series:
         yield from _series(series)
-    for note in row.notes:
-        yield f"  {note}"
     yield ""
 
 

@@ -108,7 +108,8 @@ class Row:
     number: int
     title: str
     series: list[Series]
-    notes: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    """When it was measured, of which commit, how busy the machine was."""
 
 
 def series_of(  # noqa: PLR0913 - each one is a keyword
@@ -139,33 +140,33 @@ def series_of(  # noqa: PLR0913 - each one is a keyword
 
 
 def document(
-    rows: Sequence[Row], *, scale: str, facts: Sequence[Mapping[str, str]]
+    rows: Sequence[Row],
+    *,
+    scale: str,
+    machine: Mapping[str, str],
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything, for JSON: what was measured, on what, from when to when."""
+    """Everything, for JSON; rows that were not measured now are those of *before*."""
+    kept = {} if before is None else {row["number"]: row for row in before["rows"]}
+    new = {row.number: asdict(row) for row in rows}
+    merged = {**kept, **new}
     return {
         "scale": scale,
-        "from": dict(facts[0]),
-        "to": dict(facts[-1]),
-        "rows": [asdict(row) for row in rows],
+        "machine": dict(machine),
+        "rows": [merged[number] for number in sorted(merged)],
     }
 
 
 def read(found: Mapping[str, Any]) -> list[Row]:
     """The rows of such a document."""
     return [
-        Row(
-            number=row["number"],
-            title=row["title"],
-            notes=row["notes"],
-            series=[
-                Series(
-                    **{**series, "aims": [_aim(aim) for aim in series["aims"]]},
-                )
-                for series in row["series"]
-            ],
-        )
+        Row(**{**row, "series": [_series(series) for series in row["series"]]})
         for row in found["rows"]
     ]
+
+
+def _series(found: Mapping[str, Any]) -> Series:
+    return Series(**{**found, "aims": [_aim(aim) for aim in found["aims"]]})
 
 
 def _aim(found: Mapping[str, Any]) -> Aim:

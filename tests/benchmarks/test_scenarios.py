@@ -44,4 +44,4 @@ def test_a_scenario_measures_all_that_it_compares(
             for value in values
         )
     printed = text(rows)
-    assert printed == text(read(document(rows, scale="tiny", facts=[{}])))
+    assert printed == text(read(document(rows, scale="tiny", machine={})))
