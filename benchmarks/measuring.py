@@ -27,7 +27,7 @@ class Contender:
     run: Callable[[], Figures]
     """One run; it prepares and tidies up outside of what it times."""
     is_ours: bool = False
-    """Our own may not fail: then the benchmark does."""
+    """Ours and the limits may not fail: then the benchmark does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ class Rounds:
 
     count: int
     seconds: float
-    """Of all contenders together. Who has used up its share sits out what is left, so
-    that a slow one costs only its own rounds."""
+    """Of all contenders together; ours and the limits have one half of it, the peers
+    the other. Who has used up its share of that sits out what is left, so that a slow
+    one costs only its own rounds. Everybody has one."""
     warm_up: bool = True
     """One run of each before, which fills caches and is not counted."""
 
@@ -68,12 +69,14 @@ def measure(contenders: Sequence[Contender], rounds: Rounds) -> Measured:
     figures: dict[str, list[Figures | None]] = {one.name: [] for one in contenders}
     failures: dict[str, str] = {}
     spent = dict.fromkeys(figures, 0.0)
-    share = rounds.seconds / max(1, len(contenders))
+    shares = _shares(contenders, rounds.seconds)
     first = 0 if rounds.warm_up else 1
     for number in range(first, rounds.count + 1):
         shift = number % max(1, len(contenders))
         for one in [*contenders[shift:], *contenders[:shift]]:
-            if one.name in failures or (number > 1 and spent[one.name] > share):
+            if one.name in failures or (
+                number > 1 and spent[one.name] > shares[one.name]
+            ):
                 figures[one.name].append(None)
                 continue
             _say(f"\r\x1b[K  {number}/{rounds.count} {one.name}")
@@ -90,6 +93,14 @@ def measure(contenders: Sequence[Contender], rounds: Rounds) -> Measured:
                 figures[one.name].append(run)
     _say("\r\x1b[K")
     return Measured({k: v for k, v in figures.items() if k not in failures}, failures)
+
+
+def _shares(contenders: Sequence[Contender], seconds: float) -> dict[str, float]:
+    """How much of the time is whose."""
+    ours = sum(one.is_ours for one in contenders)
+    peers = len(contenders) - ours
+    half = seconds / 2 if ours and peers else seconds
+    return {one.name: half / (ours if one.is_ours else peers) for one in contenders}
 
 
 def median(values: Sequence[float | None]) -> float:

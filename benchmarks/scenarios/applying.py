@@ -27,15 +27,19 @@ def measure_apply(bench: Bench) -> list[Row]:
     """On each server, a set of tables and one of alterations."""
     there = Row(number=4, title="apply, three statements each", series=[])
     back = Row(number=5, title="roll the same back", series=[])
-    sizes = [(bench.servers.memory, bench.scale.migrations)]
-    if bench.scale.on_disk:
-        sizes.append((bench.servers.disk, bench.scale.on_disk))
-    for server, count in sizes:
-        for changes in (tables(count), alterations(count)):
-            run_set = _Set(bench, server, changes)
-            measured = measure(run_set.contenders(), bench.rounds(7, share=2))
-            there.series += run_set.series(measured, "apply")
-            back.series += run_set.series(measured, "rollback")
+    memory, many = bench.servers.memory, bench.scale.migrations
+    sets = [_Set(bench, memory, tables(many)), _Set(bench, memory, alterations(many))]
+    if fewer := bench.scale.on_disk:
+        disk = bench.servers.disk
+        sets += [
+            _Set(bench, disk, tables(fewer)),
+            _Set(bench, disk, alterations(fewer)),
+        ]
+    for one in sets:
+        rounds = bench.rounds(7, share=2, warm_up=False)
+        measured = measure(one.contenders(), rounds)
+        there.series += one.series(measured, "apply")
+        back.series += one.series(measured, "rollback")
     return [there, back]
 
 
