@@ -4,6 +4,7 @@ Mutual exclusion is the advisory lock alone. ``migration_locks`` says who holds 
 whether they still live. No row lock is held over a round trip.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -73,8 +74,9 @@ WHERE locktype OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text AND granted
 """
 
 END_HOLDER: Final[LiteralString] = """
-SELECT l.pid, pg_catalog.pg_terminate_backend(l.pid)
+SELECT l.pid, activity.wait_event, pg_catalog.pg_terminate_backend(l.pid)
 FROM pg_catalog.pg_locks AS l
+LEFT JOIN pg_catalog.pg_stat_get_activity(NULL) AS activity ON activity.pid = l.pid
 JOIN {schema}.migration_locks AS lease ON lease.backend_pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.classid::pg_catalog.int8 = {classid} AND l.objid::pg_catalog.int8 = {objid}
@@ -82,13 +84,13 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
                     WHERE datname = pg_catalog.current_database())
   AND lease.namespace = {namespace} AND lease.run_id = {run_id}
   AND lease.beat IS NOT DISTINCT FROM {beat}
-  AND ({any_state} OR (SELECT state FROM pg_catalog.pg_stat_get_activity(l.pid))
-                      LIKE 'idle%')
+  AND ({any_state} OR activity.state LIKE 'idle%')
 """
 """Atomic against a new holder: it ends only the backend that was seen to stand still,
 and only while it stands still. A run's own old backend is ended whatever it does."""
 
 RELEASE: Final[LiteralString] = """
+BEGIN;
 RESET SESSION AUTHORIZATION;
 RESET ROLE;
 SET search_path = pg_catalog, pg_temp;
@@ -100,11 +102,13 @@ UPDATE {schema}.migration_locks SET locked_by = NULL, run_id = NULL, locked_at =
 WHERE namespace = {namespace} AND run_id = {run_id}
   AND backend_pid = pg_catalog.pg_backend_pid();
 SELECT pg_catalog.pg_advisory_unlock_all();
+COMMIT;
 RESET ALL
 """
 """A cancelled script may have left its role and search path behind. Only the session
 that holds the lock clears the lease: another one of the same run must not hide it. A
-pooler may hand the backend to others: none of our settings stays on it."""
+pooler may hand the backend to others: none of our settings stays on it, but not
+before COMMIT, which must wait for no standby."""
 
 BEAT: Final[LiteralString] = """
 UPDATE {schema}.migration_locks SET
@@ -203,10 +207,19 @@ def parse_holder(row: Row) -> tuple[Holder, str]:
     return holder, row[10] or ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A backend that was told to end."""
+
+    pid: int
+    at_commit: bool
+    """Whether its COMMIT waited for a standby: it stands, and waits no longer."""
+
+
 async def end_holder(
     session: Session, holder: Holder, *, own: bool = False
-) -> int | None:
-    """Tell the backend that was seen to stand still to end; its pid, or null.
+) -> Ended | None:
+    """Tell the backend that was seen to stand still to end; null when it is another.
 
     Proves nothing: only owning the lock afterwards does. *own*: it is of the very run
     that asks, and ends whatever it does.
@@ -219,7 +232,9 @@ async def end_holder(
         any_state="true" if own else "false",
     )
     rows = await session.ask(sql)
-    return int(rows[0][0] or 0) if rows and rows[0][1] == "t" else None
+    if not rows or rows[0][2] != "t":
+        return None
+    return Ended(int(rows[0][0] or 0), at_commit=rows[0][1] == "SyncRep")
 
 
 async def release(session: Session, run_id: str) -> None:

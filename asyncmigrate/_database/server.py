@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 
 from asyncmigrate._database.failures import StatementFailed
 from asyncmigrate._database.session import SEARCH_PATH, Session
+from asyncmigrate._sql.quoting import quote_ident
 
 SOUND: Final[LiteralString] = """
 SELECT pg_catalog.pg_is_in_recovery(),
@@ -90,6 +91,31 @@ async def read_server(session: Session) -> Server:
         current_user=row[4] or "",
         database=row[5] or "",
         replica_role=row[6] == "replica",
+    )
+
+
+READ_ONLY_SOURCE: Final[LiteralString] = """
+SELECT source FROM pg_catalog.pg_settings
+WHERE name OPERATOR(pg_catalog.=) 'default_transaction_read_only'::pg_catalog.text
+"""
+
+
+async def how_to_write(session: Session, here: Server) -> str:
+    """What rids this session of ``default_transaction_read_only``. One round trip."""
+    source = (await session.ask(READ_ONLY_SOURCE))[0][0] or ""
+    role, database = quote_ident(here.session_user), quote_ident(here.database)
+    whose = {
+        "user": f"ROLE {role}",
+        "database": f"DATABASE {database}",
+        "database user": f"ROLE {role} IN DATABASE {database}",
+    }.get(source)
+    if whose is not None:
+        return f"`ALTER {whose} RESET default_transaction_read_only`"
+    if source == "client":
+        return "take `default_transaction_read_only` out of the DSN or PGOPTIONS"
+    return (
+        "the server's configuration sets `default_transaction_read_only`; for this role"
+        f" alone: `ALTER ROLE {role} SET default_transaction_read_only = off`"
     )
 
 

@@ -74,6 +74,21 @@ class Names:
         return unsigned >> 32, unsigned & 0xFFFF_FFFF
 
 
+_WAIT_FOR_STANDBY: Final = "SyncRepWaitForLSN"
+"""Where in the server a COMMIT waits; its messages may come in any language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A NOTICE, a WARNING or the like."""
+
+    severity: str
+    text: str
+    sqlstate: str | None
+    is_of_replication: bool
+    """Whether a COMMIT says that it waits for its standby no longer: it stands."""
+
+
 class Session:
     """A connection and the names that its statements need."""
 
@@ -197,14 +212,22 @@ class Session:
         """Have *call* called, in this loop, when the connection is gone."""
         self.connection.add_termination_listener(lambda _: call())
 
-    def listen(self, told: Callable[[str, str, str | None], None]) -> None:
-        """Call *told* with severity, message and SQLSTATE of each server message."""
+    def listen(self, told: Callable[["Message"], None]) -> None:
+        """Call *told* with each message that the server sends beside its answers."""
 
         def listener(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's union
             if message.sqlstate == self._hushed:
                 return
             severity = getattr(message, "severity_en", None) or message.severity
-            told(str(severity), str(message.message), message.sqlstate)
+            source = getattr(message, "server_source_function", None)
+            told(
+                Message(
+                    severity=str(severity),
+                    text=str(message.message),
+                    sqlstate=message.sqlstate,
+                    is_of_replication=source == _WAIT_FOR_STANDBY,
+                )
+            )
 
         self.connection.add_log_listener(listener)
 

@@ -12,7 +12,7 @@ from asyncmigrate._database.session import Names
 from asyncmigrate._plan import Step
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import MigrationError
-from asyncmigrate.events import Emit
+from asyncmigrate.events import Emit, Warned
 from asyncmigrate.results import MigrationResult
 
 
@@ -72,6 +72,13 @@ class Run:
             fencing_token=self.fencing_token,
             release=self.settings.release,
         )
+
+    def warn(self, *warnings: str) -> None:
+        """Tell each of *warnings* once, now and in the report."""
+        for warning in warnings:
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+                self.emit(Warned(message=warning))
 
     def standing(self) -> str:
         """How many migrations of this run stand, in words."""

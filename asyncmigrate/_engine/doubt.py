@@ -84,9 +84,12 @@ def gone(run: Run, error: Exception) -> MigrationError:
             hint="run again when the database is back",
         )
     version = run.in_doubt.version
+    what = "the connection was lost"
+    if isinstance(run.stopping, LockLost):
+        what = f"{run.stopping.message.partition(';')[0]},"
     return CommitUndecided(
-        f"the connection was lost while {version} was under way, and whether it was"
-        f" committed could not be found out: {_first_line(error)}",
+        f"{what} while {version} was under way, and whether it was committed could not"
+        f" be found out: {_first_line(error)}",
         version=version,
         hint="run `asyncmigrate status` when the database is back; the next run decides"
         " by itself",

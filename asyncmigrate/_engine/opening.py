@@ -14,7 +14,7 @@ from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.scope import bounded, told_as_errors, until_cancelled
 from asyncmigrate.errors import DatabaseUnusable, NotWritable, PoolerBetween
-from asyncmigrate.events import Connecting, Warned
+from asyncmigrate.events import Connecting
 
 
 async def dial(run: Run, patience: float) -> Session:
@@ -85,11 +85,7 @@ async def require_sound(session: Session, run: Run) -> None:
         )
     if here.read_only:
         message = "the session is read-only; nothing was changed"
-        raise NotWritable(
-            message,
-            hint="the role or the database sets `default_transaction_read_only`:"
-            f' `ALTER ROLE "{here.session_user}" RESET default_transaction_read_only`',
-        )
+        raise NotWritable(message, hint=await server.how_to_write(session, here))
     if here.backend_pid != session.pid:
         await _require_own_backend(session, run, here.backend_pid)
     # The keeper looks for the backend that really holds the lock.
@@ -97,12 +93,9 @@ async def require_sound(session: Session, run: Run) -> None:
     # Not before: what is set on a backend that a pooler hands on, others would meet.
     await server.settle(session)
     if here.replica_role:
-        warning = (
+        run.warn(
             "session_replication_role is `replica`: triggers and foreign keys are off"
         )
-        if warning not in run.warnings:
-            run.warnings.append(warning)
-            run.emit(Warned(message=warning))
     timeline = await server.read_timeline(session)
     if run.timeline is not None and timeline is not None and timeline != run.timeline:
         message = (

@@ -24,7 +24,6 @@ from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Kind
 from asyncmigrate._plan import Apply, Step
 from asyncmigrate.errors import MigrationError, MigrationFailed
-from asyncmigrate.events import Warned
 
 WANTING: Final = frozenset({"42P01", "42883", "42703", "42704"})
 """undefined_table, undefined_function, undefined_column, undefined_object."""
@@ -165,9 +164,7 @@ def _is_forgiven(step: Step) -> bool:
 
 
 def _warn(step: Step, reason: str, run: Run) -> None:
-    warning = f"{step.version} could not be applied again: {reason}"
-    run.warnings.append(warning)
-    run.emit(Warned(message=warning))
+    run.warn(f"{step.version} could not be applied again: {reason}")
 
 
 def _give_up(steps: Steps, at: int, run: Run, error: MigrationError) -> None:

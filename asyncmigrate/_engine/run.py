@@ -6,13 +6,12 @@ the lock, the look, the plan. That is also how a COMMIT in doubt is decided (I11
 
 import time
 from collections.abc import Callable
-from typing import Final
 
 import anyio
 
 from asyncmigrate._database import lock
 from asyncmigrate._database.failures import SessionLost, StatementFailed
-from asyncmigrate._database.session import Session
+from asyncmigrate._database.session import Message, Session
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.doubt import Losses, gone, settle
 from asyncmigrate._engine.jobs import Job
@@ -35,7 +34,7 @@ from asyncmigrate.errors import (
     LockNotAcquired,
     MigrationError,
 )
-from asyncmigrate.events import ConnectionLost, Finished, Notice, Planned, Warned
+from asyncmigrate.events import ConnectionLost, Finished, Notice, Planned
 from asyncmigrate.results import MigrationReport, Outcome
 
 
@@ -104,7 +103,7 @@ async def _on_session(
     session.listen(_noticed(run))
     seen = await look(session)  # 1 look
     ready = await prepare(job, session, seen.history, run.settings, understood)
-    _warn(run, (*job.source.warnings, *ready.plan.warnings))
+    run.warn(*job.source.warnings, *ready.plan.warnings)
     if ready.plan.is_empty and run.in_doubt is None:
         return
     await require_sound(session, run)  # 2 sound?
@@ -117,7 +116,7 @@ async def _on_session(
             seen = await look(session)  # 5 look again
             settle(run, seen.history)
             ready = await prepare(job, session, seen.history, run.settings, understood)
-            _warn(run, ready.plan.warnings)
+            run.warn(*ready.plan.warnings)
             run.total = len(run.results) + len(ready.plan.steps)
             if not ready.plan.is_empty:
                 run.emit(Planned(run_id=run.run_id, steps=len(ready.plan.steps)))
@@ -161,34 +160,23 @@ def _is_done(job: Job, run: Run) -> Callable[[History], bool]:
     return is_done
 
 
-_NOT_REPLICATED: Final = "synchronous replication"
-"""In what the server says when the wait for a standby is cancelled: COMMIT stands."""
-
-
-def _noticed(run: Run) -> Callable[[str, str, str | None], None]:
-    def told(severity: str, message: str, sqlstate: str | None) -> None:
-        if severity == "WARNING" and _NOT_REPLICATED in message:
+def _noticed(run: Run) -> Callable[[Message], None]:
+    def told(message: Message) -> None:
+        if message.is_of_replication:
             what = run.current or "what was written last"
-            warning = f"{what} is committed, but may not be replicated yet: {message}"
-            _warn(run, (warning,))
+            warning = f"{what} is committed, but may not be replicated yet"
+            run.warn(f"{warning}: {message.text}")
         if run.current is not None:
             run.emit(
                 Notice(
                     version=run.current,
-                    severity=severity,
-                    message=message,
-                    sqlstate=sqlstate,
+                    severity=message.severity,
+                    message=message.text,
+                    sqlstate=message.sqlstate,
                 )
             )
 
     return told
-
-
-def _warn(run: Run, warnings: tuple[str, ...]) -> None:
-    for warning in warnings:
-        if warning not in run.warnings:
-            run.warnings.append(warning)
-            run.emit(Warned(message=warning))
 
 
 async def plan_job(job: Job, run: Run) -> Prepared:
@@ -200,5 +188,5 @@ async def plan_job(job: Job, run: Run) -> Prepared:
     async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         ready = await prepare(job, session, seen.history, run.settings, {})
-        _warn(run, (*job.source.warnings, *ready.plan.warnings))
+        run.warn(*job.source.warnings, *ready.plan.warnings)
         return ready

@@ -13,7 +13,6 @@ from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Direction, History, State
 from asyncmigrate._plan import Apply, Step, Undo
 from asyncmigrate.errors import MigrationError, MigrationFailed
-from asyncmigrate.events import Warned
 
 
 class Renew(Exception):
@@ -61,9 +60,7 @@ async def take_step(
     except MigrationFailed as error:
         run.in_doubt = None
         if isinstance(step, Apply) and step.forgiving:
-            warning = f"{step.version} could not be applied again: {error.message}"
-            run.warnings.append(warning)
-            run.emit(Warned(message=warning))
+            run.warn(f"{step.version} could not be applied again: {error.message}")
             return
         fail_step(step, run, error)
         raise

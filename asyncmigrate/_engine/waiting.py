@@ -175,16 +175,22 @@ async def _end_if_dead(
         if not state.startswith("idle"):
             raise _cannot_end(holder, now - watcher.since)
     try:
-        pid = await lock.end_holder(session, holder, own=ours)
+        ended = await lock.end_holder(session, holder, own=ours)
     except StatementFailed as failure:
         if failure.sqlstate != "42501":
             raise
         raise _cannot_end(holder, now - watcher.since) from failure
-    if pid is None or pid in watcher.ended:
+    if ended is None or ended.pid in watcher.ended:
         return
+    if ended.at_commit:
+        watcher.run.warn(
+            f"{watcher.run.current or 'what was written last'} is committed, but may"
+            " not be replicated yet: its connection was lost while it waited for a"
+            " standby"
+        )
     if not ours:
-        watcher.ended[pid] = str(holder)
-        watcher.run.emit(LockTakenOver(holder=str(holder), backend_pid=pid))
+        watcher.ended[ended.pid] = str(holder)
+        watcher.run.emit(LockTakenOver(holder=str(holder), backend_pid=ended.pid))
 
 
 _AT_WORK: Final = frozenset({"active", "fastpath function call"})

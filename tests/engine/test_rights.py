@@ -6,7 +6,6 @@ import pytest
 from asyncmigrate.errors import (
     DatabaseUnusable,
     MigrationFailed,
-    NotWritable,
     PrivilegeMissing,
     TrackingLayoutTooNew,
     TrackingSchemaUnsafe,
@@ -288,19 +287,6 @@ async def test_functions_of_a_neighbour_are_not_called(app: App) -> None:
     assert versions(await app.migrate()) == ["+0001"]
     assert (await app.status()).healthy
     assert versions(await app.rollback()) == ["-0001"]
-
-
-async def test_a_read_only_session_is_refused(app: App, role: str) -> None:
-    await own(app, role)
-    await app.database.execute(
-        f'ALTER ROLE "{role}" SET default_transaction_read_only = on'
-    )
-    app.add(_0001_a="SELECT 1;")
-
-    with pytest.raises(NotWritable, match="read-only; nothing was changed") as caught:
-        await app.migrate(dsn=app.database.dsn_of(role))
-
-    assert f'ALTER ROLE "{role}" RESET' in (caught.value.hint or "")
 
 
 async def test_a_role_that_may_not_connect_is_told_the_grant(
