@@ -13,7 +13,7 @@ def describe(postgres: int) -> dict[str, str]:
     return {
         "processors": f"{os.cpu_count()} x {_processor()}",
         "python": f"{platform.python_version()} ({platform.python_compiler()})",
-        "system": platform.platform(),
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "asyncpg": version("asyncpg"),
         "typer": version("typer"),
         "postgres": str(postgres),

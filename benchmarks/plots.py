@@ -14,7 +14,7 @@ from benchmarks.report import number
 from benchmarks.results import OURS, Series
 
 WIDTH = 760
-LEFT, RIGHT = 236, 118
+LEFT, RIGHT = 236, 132
 TOP, STEP, BOTTOM = 52, 24, 34
 
 STYLE = """\

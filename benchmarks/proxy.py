@@ -17,11 +17,14 @@ class Proxy:
     """Each way takes half of the latency, so that a question and its answer take it."""
 
     def __init__(self, dsn: str, latency: float) -> None:
-        self._parts = urlsplit(dsn)
+        self._target = urlsplit(dsn)
         self._delay = latency / 2
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
         self._port = 0
+        self._serving: set[asyncio.Task[None]] = set()
         self._trips: list[int] = []
 
     @property
@@ -40,30 +43,42 @@ class Proxy:
         return urlunsplit(parts._replace(netloc=f"{login}@{HOST}:{self._port}"))
 
     def start(self) -> None:
-        ready = threading.Event()
-        threading.Thread(target=self._run, args=(ready,), daemon=True).start()
-        ready.wait()
+        self._thread.start()
+        self._ready.wait()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """Cut every connection, and end the thread."""
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
 
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        listening = asyncio.start_server(self._serve, HOST, 0)
-        server = self._loop.run_until_complete(listening)
+    async def _live(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, HOST, 0)
         self._port = server.sockets[0].getsockname()[1]
-        ready.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._ready.set()
+        await self._stopping.wait()
         server.close()
-        self._loop.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        upstream = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        # A task of our own: a cancelled one of its own start_server complains about.
+        task = asyncio.create_task(self._pass_on(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        await asyncio.wait([task])
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        target = self._target
+        far_reader, far_writer = await asyncio.open_connection(
+            target.hostname, target.port
+        )
         line = _Line(self._delay)
         trips, number = self._trips, len(self._trips)
         trips.append(0)
@@ -73,10 +88,15 @@ class Proxy:
                 trips[number] += 1
                 line.is_answered = False
 
-        await asyncio.gather(
-            line.carry(reader, upstream[1], on_read=count),
-            line.carry(upstream[0], writer, on_written=line.answer),
-        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(line.carry(reader, far_writer, on_read=count))
+                tasks.create_task(
+                    line.carry(far_reader, writer, on_written=line.answer)
+                )
+        finally:
+            for end in (writer, far_writer):
+                end.transport.abort()
 
 
 class _Line:
@@ -109,19 +129,19 @@ class _Line:
                     return
                 writer.write(data)
                 on_written()
-                await writer.drain()
+                with suppress(OSError):
+                    await writer.drain()
 
-        passing = asyncio.create_task(pass_on())
-        data = b"-"
-        while data:
-            data = b""
-            with suppress(OSError):
-                data = await reader.read(CHUNK)
-            if data:
-                on_read()
-            queue.put_nowait((loop.time() + self._delay, data))
-        with suppress(OSError):
-            await passing
+        async with asyncio.TaskGroup() as tasks:
+            passing = tasks.create_task(pass_on())
+            data = b"-"
+            while data and not passing.done():
+                data = b""
+                with suppress(OSError):
+                    data = await reader.read(CHUNK)
+                if data:
+                    on_read()
+                queue.put_nowait((loop.time() + self._delay, data))
 
 
 @contextmanager
