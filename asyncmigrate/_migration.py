@@ -171,6 +171,9 @@ class MigrationFile:
     python: bool = False
     path: str = ""
     """Where the operating system finds it; only Python migrations are loaded by it."""
+    content: Callable[[], bytes] = bytes
+    """Reads the raw bytes of `file`. Raises `Unreadable`; and when they are no longer
+    those that were digested. Only other tools' checksums want them."""
 
     @property
     def key(self) -> str:
@@ -223,7 +226,12 @@ class History:
     repeatables: tuple[Applied, ...] = ()
     exists: bool = False
     """Whether there are tracking tables at all."""
-    adopted: bool = False
+
+    @property
+    def adopted(self) -> bool:
+        """Whether some of what stands was taken over from another tool."""
+        rows = (*self.rows, *self.repeatables)
+        return any(row.origin is RowOrigin.ADOPT for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,12 +279,18 @@ class Blocker:
         """What stands before the query."""
         return "idle in transaction since" if self.idle else "running"
 
-    def __str__(self) -> str:
+    @property
+    def who(self) -> str:
+        """The session, its user and its application."""
         who = [f"pid {self.pid}"]
         if self.user:
             who.append(f"user {self.user}")
         if self.application:
             who.append(f"application {self.application}")
+        return ", ".join(who)
+
+    def __str__(self) -> str:
+        who = [self.who]
         if self.seconds is not None:
             who.append(f"for {self.seconds:.1f} s")
         if self.lock:

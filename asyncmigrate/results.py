@@ -149,6 +149,26 @@ class RepairAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedMigration:
+    """One migration of another tool's history, and the file that it is taken for."""
+
+    version: str
+    """As its file writes it; a repeatable's path."""
+    name: str
+    file: str
+    old_key: str | None
+    """What the other tool knows it by; null where its history has no row of it."""
+    applied_at: datetime | None = None
+    """Null where the other tool does not tell."""
+    applied_by: str | None = None
+    execution_time_ms: int | None = None
+    verified: bool = False
+    """Whether the file was held against the other tool's checksum; else on trust."""
+    standing: bool = False
+    """Whether our history had it already, so that nothing is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One line of the audit trail: a migration's row, or an event."""
 

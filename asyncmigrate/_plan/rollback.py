@@ -46,6 +46,16 @@ def choose_rollback(
     else:
         chosen = rows[: 1 if wish.steps is None else wish.steps]
     for row in chosen:
+        if wish.last_run and row.origin is RowOrigin.ADOPT:
+            message = (
+                "the last run has taken over what another tool applied, and run nothing;"
+                " nothing was changed"
+            )
+            raise NotReversible(
+                message,
+                version=row.version,
+                hint="say how many are to be undone, `--steps N`, or `--to V`",
+            )
         if row.origin is RowOrigin.BASELINE:
             message = (
                 f"migration {row.version} was there before asyncmigrate: it was marked"

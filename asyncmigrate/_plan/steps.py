@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from asyncmigrate._foreign import Elsewhere
 from asyncmigrate._migration import (
     Applied,
     Definition,
@@ -93,15 +94,17 @@ class Refresh:
 class Write:
     """One point that is written to the history without running anything."""
 
-    event: str
-    """What the audit trail calls it."""
-    version: str
+    event: str | None = None
+    """What the audit trail calls it; null where another write's event tells of it."""
+    version: str | None
     detail: str
     """A sentence: what is written, for people and for the audit trail."""
     insert: MigrationFile | None = None
     """A row for this file."""
     definition: Definition | None = None
     origin: RowOrigin = RowOrigin.MARK
+    elsewhere: Elsewhere | None = None
+    """Whose doing the row is, where it was not ours."""
     row: Applied | None = None
     """The row that is changed, or that loses its standing."""
     columns: Mapping[str, str | int | None] | None = None

@@ -1,0 +1,68 @@
+"""What the audit trail keeps of an adoption: a sentence that can be read back."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from asyncmigrate._foreign import OldHistory
+from asyncmigrate._sql.quoting import qualified
+
+_NAME: Final = r'"(?:[^"]|"")+"'
+_DETAIL: Final = re.compile(
+    r"took over (?P<migrations>\d+) migrations? of (?P<tool>[a-z-]+):"
+    rf" (?P<rows>\d+) rows? of (?P<schema>{_NAME})\.(?P<table>{_NAME}),"
+    r" (?P<digest>sha256:[0-9a-f]{64})"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """Whose history was taken over, and what it held then."""
+
+    tool: str
+    schema: str
+    table: str
+    rows: int
+    digest: str
+    migrations: int = 0
+    """How many of them this adoption wrote to our history."""
+
+    def __str__(self) -> str:
+        return (
+            f"took over {_counted(self.migrations, 'migration')} of {self.tool}:"
+            f" {_counted(self.rows, 'row')} of {qualified(self.schema, self.table)},"
+            f" {self.digest}"
+        )
+
+    @classmethod
+    def read(cls, detail: str) -> Self | None:
+        """The adoption that *detail* tells of; null when it tells of none."""
+        found = _DETAIL.fullmatch(detail)
+        if found is None:
+            return None
+        return cls(
+            tool=found["tool"],
+            schema=found["schema"][1:-1].replace('""', '"'),
+            table=found["table"][1:-1].replace('""', '"'),
+            rows=int(found["rows"]),
+            digest=found["digest"],
+            migrations=int(found["migrations"]),
+        )
+
+    def is_of(self, old: OldHistory) -> bool:
+        """Whether it was this very table that was taken over."""
+        mine = (self.tool, self.schema, self.table)
+        return mine == (old.tool, old.schema, old.table)
+
+    def grown(self, rows: int) -> str:
+        """What is to be said when the table is not any more as it was."""
+        then = f"{_counted(self.rows, 'row')} then, {rows} now"
+        return (
+            f"{self.schema}.{self.table} has changed since it was taken over ({then}):"
+            f" somebody still runs {self.tool}; stop that, and take over what it did"
+            " with `asyncmigrate adopt`"
+        )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
