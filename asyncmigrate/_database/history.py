@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, LiteralString
 
 from asyncmigrate._database.session import Row, Session
+from asyncmigrate._foreign import Elsewhere
 from asyncmigrate._migration import (
     Applied,
     Definition,
@@ -224,8 +225,12 @@ def insert_row(  # noqa: PLR0913 - the columns of a row
     statements_done: int = 0,
     statements_total: int = 0,
     before_image: str | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> str:
-    """The INSERT of one history row; times are the server's, of this transaction."""
+    """The INSERT of one history row; times are the server's, of this transaction.
+
+    But what was done *elsewhere* keeps the time, the user and the duration of then.
+    """
     applied = state is State.APPLIED
     took = (
         "(extract(epoch FROM pg_catalog.clock_timestamp()"
@@ -256,10 +261,26 @@ def insert_row(  # noqa: PLR0913 - the columns of a row
         "tool_version": literal(__version__),
         "fencing_token": str(mark.fencing_token),
     }
+    if elsewhere is not None:
+        values |= _done_elsewhere(elsewhere)
     return (
         f"INSERT INTO {session.names.schema}.schema_migrations ({', '.join(values)})"
         f" VALUES ({', '.join(values.values())})"
     )
+
+
+def _done_elsewhere(elsewhere: Elsewhere) -> dict[str, str]:
+    """The columns of what another tool has done; a time that it does not tell is null."""
+    took = elsewhere.execution_time_ms
+    at = f"{literal(elsewhere.applied_at)}::pg_catalog.timestamptz"
+    values = {"applied_at": at, "execution_time_ms": literal(took)}
+    if elsewhere.applied_at is not None:
+        values["started_at"] = (
+            f"{at} - pg_catalog.make_interval(secs => {(took or 0) / 1000})"
+        )
+    if elsewhere.applied_by:
+        values["applied_by"] = literal(elsewhere.applied_by)
+    return values
 
 
 def store_script(session: Session, checksum: str, script: str) -> str:

@@ -224,11 +224,14 @@ async def back_to_saved(session: Session) -> None:
 async def write_locked(session: Session, statements: Sequence[str]) -> None:
     """Send *statements* as one transaction that needs the lock. One round trip.
 
+    A transaction that is open already is that one, and is committed.
+
     Raises:
         StatementFailed: division_by_zero, when the lock is somebody else's.
     """
+    begin = "" if session.in_transaction else "BEGIN;"
     await session.execute(
-        f"BEGIN;{SEARCH_PATH};"
+        f"{begin}{SEARCH_PATH};"
         f"SELECT 1 / (pg_try_advisory_xact_lock({session.names.key}))::int4;"
         f"{';'.join(statements)};COMMIT"
     )

@@ -21,9 +21,10 @@ async def write_marks(plan: Plan, session: Session, run: Run) -> None:
     await write_locked(session, sql)
     for write in plan.writes:
         run.written.append(write.detail)
-        run.emit(
-            Recorded(event=write.event, version=write.version, detail=write.detail)
-        )
+        if write.event is not None:
+            run.emit(
+                Recorded(event=write.event, version=write.version, detail=write.detail)
+            )
 
 
 def _write_sql(write: Write, session: Session, run: Run) -> list[str]:
@@ -31,7 +32,12 @@ def _write_sql(write: Write, session: Session, run: Run) -> list[str]:
     if write.insert is not None:
         sql.append(
             history.insert_row(
-                session, write.insert, write.definition, run.mark, origin=write.origin
+                session,
+                write.insert,
+                write.definition,
+                run.mark,
+                origin=write.origin,
+                elsewhere=write.elsewhere,
             )
         )
     if write.row is not None and write.columns is not None:
@@ -40,11 +46,12 @@ def _write_sql(write: Write, session: Session, run: Run) -> list[str]:
         sql.append(history.supersede_row(session, write.row.id))
     if write.definition is not None:
         sql += script_sql(write.definition, session, run)
-    sql.append(
-        history.insert_event(
-            session, run.run_id, write.event, write.version, write.detail
+    if write.event is not None:
+        sql.append(
+            history.insert_event(
+                session, run.run_id, write.event, write.version, write.detail
+            )
         )
-    )
     return sql
 
 

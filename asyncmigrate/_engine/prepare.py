@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from asyncmigrate._database import history as history_sql
 from asyncmigrate._database.session import Session
+from asyncmigrate._engine.adopting import read_old
 from asyncmigrate._engine.jobs import Job, Stored
 from asyncmigrate._engine.scripts import (
     Ready,
@@ -44,6 +45,7 @@ async def prepare(
     Raises:
         ConflictsFound: with every conflict at once; edits show their diff.
     """
+    await read_old(job, session, history)
     stored = await _stored(session, job.wants(history), history)
     plan = job.decide(history, stored)
     readies = []

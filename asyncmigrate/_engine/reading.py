@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import anyio
 
 from asyncmigrate._database import history as history_sql
 from asyncmigrate._database import lock, probe
+from asyncmigrate._database.probe import Probed
 from asyncmigrate._database.session import Session
+from asyncmigrate._engine.adopting import growth
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.jobs import read_definitions
@@ -52,28 +55,41 @@ async def read_status(source: Source, run: Run) -> Status:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        return await probe_on(session, source, run)
+        probed = await _probe(session)
+        status = _status_of(probed, source, run)
+        grown = await growth(source, session, probed.looked.history)
+        return replace(status, warnings=(*status.warnings, *grown))
 
 
 async def probe_on(session: Session, source: Source, run: Run) -> Status:
     """The same in one query, on a session that may be borrowed: nothing is set.
 
+    Whether another tool's history has grown is not asked: a question that the server
+    refuses would end the transaction that the session may be in.
+
     Raises:
         DatabaseUnusable: the history cannot be read, or the connection was lost.
     """
+    return _status_of(await _probe(session), source, run)
+
+
+async def _probe(session: Session) -> Probed:
     with told_as_errors():
         probed = await look_by(session, probe.probe)
-        if probed is None:
-            found = await lock.read_holder(session, row=False)
-            looked, times, holder = NOTHING_THERE, {}, found[0] if found else None
-        else:
-            looked = require_readable(session, probed.looked)
-            times, holder = dict(probed.times), probed.holder
+        if probed is not None:
+            require_readable(session, probed.looked)
+            return probed
+        found = await lock.read_holder(session, row=False)
+        holder = found[0] if found else None
+        return Probed(looked=NOTHING_THERE, times={}, holder=holder)
+
+
+def _status_of(probed: Probed, source: Source, run: Run) -> Status:
     return make_status(
         source,
-        looked.history,
-        times,
-        holder,
+        probed.looked.history,
+        dict(probed.times),
+        probed.holder,
         namespace=run.settings.namespace,
         allow_out_of_order=run.settings.allow_out_of_order,
     )

@@ -12,6 +12,7 @@ import anyio
 from asyncmigrate._database import lock
 from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.session import Message, Session
+from asyncmigrate._engine.adopting import growth_for, hold_old
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.doubt import Losses, gone, settle
 from asyncmigrate._engine.jobs import Job
@@ -102,6 +103,7 @@ async def _on_session(
     """The eight steps."""
     session.listen(_noticed(run))
     seen = await look(session)  # 1 look
+    run.warn(*await growth_for(job, session, seen.history))
     ready = await prepare(job, session, seen.history, run.settings, understood)
     run.warn(*job.source.warnings, *ready.plan.warnings)
     if ready.plan.is_empty and run.in_doubt is None:
@@ -113,6 +115,7 @@ async def _on_session(
         ):
             return
         async with keep_lease(run, session) as watch:  # 4 lease
+            await hold_old(job, session, run)
             seen = await look(session)  # 5 look again
             settle(run, seen.history)
             ready = await prepare(job, session, seen.history, run.settings, understood)
@@ -187,6 +190,7 @@ async def plan_job(job: Job, run: Run) -> Prepared:
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
+        run.warn(*await growth_for(job, session, seen.history))
         ready = await prepare(job, session, seen.history, run.settings, {})
         run.warn(*job.source.warnings, *ready.plan.warnings)
         return ready

@@ -38,7 +38,8 @@ LAYOUT = 1
 """The layout of the tracking tables that this release reads."""
 
 LOOK = """
-SELECT kind, version_key, file, file_sha256, state, direction, id
+SELECT kind, version_key, file, file_sha256,
+       CASE origin WHEN 'adopt' THEN origin ELSE state END, direction, id
 FROM asyncmigrate.schema_migrations
 WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
   AND rolled_back_at IS NULL

@@ -84,6 +84,7 @@ def read_directory(
         problems=tuple(sorted(problems, key=lambda p: (p.file, p.line or 0))),
         warnings=tuple(warnings),
         layout=next(iter(layouts), NATIVE.name),
+        project=next((each.project for _, each in found if each.project), ""),
     )
 
 

@@ -49,6 +49,7 @@ class Naming:
     named: list[Named] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    project: str = ""
 
     def refuse(self, file: str, message: str, hint: str) -> None:
         """Tell what is wrong with a file."""
@@ -93,6 +94,7 @@ class Naming:
             ),
             problems=tuple(self.problems),
             warnings=tuple(self.warnings),
+            project=self.project,
         )
 
     def _migration(
@@ -110,6 +112,7 @@ class Naming:
             file_sha256=digest,
             define=partial(_define, self.listing, tuple(digests), named.parse),
             path=self.listing.path(file),
+            content=partial(self.listing.read_again, file, digests[0][1]),
         )
 
 

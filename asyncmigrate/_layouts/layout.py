@@ -15,6 +15,8 @@ class Found:
     """In no particular order; two with one version are not this value's business."""
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...] = ()
+    project: str = ""
+    """Whose migrations these are, where a tool keeps those of several in one table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +50,5 @@ class Source:
     warnings: tuple[str, ...]
     layout: str
     """The name of the layout by which they were read."""
+    project: str = ""
+    """Whose they are, where a tool keeps those of several projects in one table."""

@@ -25,6 +25,7 @@ _LINE: Final = re.compile(
     r"(?:[ \t]+\[(?P<needs>[^\]]*)\])?"
     r"[ \t]+[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z[ \t]+[^<]+[ \t]+<[^>]+>[ \t]*"
 )
+_PROJECT: Final = re.compile(r"^[ \t]*%project[ \t]*=[ \t]*(\S+)", re.MULTILINE)
 _ENGINE: Final = re.compile(r"^[ \t]*engine[ \t]*=[ \t]*(\S+)", re.MULTILINE)
 
 
@@ -87,6 +88,8 @@ def _plan(naming: Naming) -> list[_Change]:
     except Unreadable as error:
         naming.problems += error.problems
         return []
+    project = _PROJECT.search(text)
+    naming.project = project[1] if project else ""
     plan = _Plan(naming.problems)
     for number, whole in enumerate(text.split("\n"), 1):
         line = whole.partition("#")[0].rstrip()
