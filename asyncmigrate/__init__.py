@@ -17,6 +17,7 @@ from asyncmigrate._version import __version__
 
 if TYPE_CHECKING:
     from asyncmigrate._api import (
+        adopt,
         baseline,
         history,
         migrate,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from asyncmigrate._settings import Settings
     from asyncmigrate.errors import MigrationError
     from asyncmigrate.results import (
+        AdoptedMigration,
         MigrationReport,
         MigrationResult,
         MigrationStatus,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AdoptedMigration",
     "MigrationError",
     "MigrationReport",
     "MigrationResult",
@@ -50,6 +53,7 @@ __all__ = [
     "Standing",
     "Status",
     "__version__",
+    "adopt",
     "baseline",
     "history",
     "migrate",
@@ -66,6 +70,7 @@ _HOMES = {
     "Settings": "asyncmigrate._settings",
     **dict.fromkeys(
         (
+            "AdoptedMigration",
             "MigrationReport",
             "MigrationResult",
             "MigrationStatus",

@@ -207,6 +207,56 @@ async def baseline(
     return await operations.run_baseline(settings, version, emit=on_event)
 
 
+async def adopt(  # noqa: PLR0913 - the contract's arguments
+    dsn: str | None = None,
+    directory: Directory = "migrations",
+    *,
+    tool: str | None = None,
+    at: str | None = None,
+    dry_run: bool = False,
+    on_event: Emit | None = None,
+    **options: Unpack[Options],
+) -> MigrationReport:
+    """Take over what another tool has applied; runs none of it, and is harmless twice.
+
+    Promises:
+        The other tool's table is read and never written to. Files are held against the
+        tool's checksums, where it keeps any. All rows are written in one transaction,
+        under our own lock and the other tool's.
+
+    Waits:
+        Up to ``lock_wait`` seconds for our own lock, and as long again for the tool's.
+
+    Cancellation:
+        As `migrate`.
+
+    Args:
+        dsn: URL of the database; see `migrate`.
+        directory: see `migrate`.
+        tool: ``TOOL``, ``TOOL:TABLE`` or ``TOOL:SCHEMA.TABLE``; null finds the one
+            history that there is.
+        at: our version up to which files count as applied, for files that are not the
+            tool's own; ``V=HEAD`` has it checked that the tool stands at HEAD.
+        dry_run: only look. The report's ``details`` have the ``mapping``, of
+            `AdoptedMigration`, in either case.
+        on_event: see `migrate`.
+        options: any setting, by its name; see `Settings`.
+
+    Raises:
+        ConflictsFound: with every point on which files and history disagree.
+        InvalidUsage: there is no history to take over, or more than one.
+        DatabaseUnusable: it cannot be read, or is not known.
+        LockNotAcquired: the other tool was at work all the time.
+
+    Source:
+        docs/adopting.md: of each tool, what is read, verified, locked and trusted.
+    """
+    settings = settings_of(dsn, directory, options)
+    return await operations.run_adopt(
+        settings, tool=tool, at=at, dry_run=dry_run, emit=on_event
+    )
+
+
 async def repair(  # noqa: PLR0913 - the contract's arguments
     action: RepairAction,
     versions: Sequence[str] = (),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from asyncmigrate._database.address import read_address
 from asyncmigrate._engine import reading
+from asyncmigrate._engine.adopt_job import Adopt
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.jobs import Baseline, Job, Migrate, Repair, Rollback
 from asyncmigrate._engine.prepare import diffs_of
@@ -27,6 +28,7 @@ from asyncmigrate._plan import (
     compare_branches,
     problems_as_conflicts,
 )
+from asyncmigrate._plan.old_tables import read_wish
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import Conflict, ConflictsFound, InvalidUsage
 from asyncmigrate.events import Emit, Warned
@@ -178,6 +180,24 @@ async def run_baseline(
     """Mark everything up to *version* as there already; see `baseline`."""
     job = Baseline(_filled(settings), version)
     return await _do(job, settings, emit, dry_run=dry_run)
+
+
+async def run_adopt(
+    settings: Settings,
+    *,
+    tool: str | None = None,
+    at: str | None = None,
+    dry_run: bool = False,
+    emit: Emit | None = None,
+) -> MigrationReport:
+    """Take over what another tool has applied; see `adopt`."""
+    wish = read_wish(tool, at, allow_out_of_order=settings.allow_out_of_order)
+    job = Adopt(_filled(settings), wish)
+    report = await _do(job, settings, emit, dry_run=dry_run)
+    if job.decided is not None:
+        report.details["mapping"] = list(job.decided.mapping)
+        report.details["adoption"] = str(job.decided.adoption)
+    return report
 
 
 async def run_repair(  # noqa: PLR0913 - the command's options

@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "new",
     "validate",
     "baseline",
+    "adopt",
     "repair",
     "config",
     "demo",

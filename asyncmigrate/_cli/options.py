@@ -134,12 +134,13 @@ SETTINGS: Final[dict[str, SettingOption]] = {
     ),
 }
 
-FILES: Final = ("directory", "format")
+FILES: Final = ("directory", "format", "skip")
 READ: Final = (
     "dsn",
     "directory",
     "namespace",
     "format",
+    "skip",
     "tracking_schema",
     "wait_for_database",
 )

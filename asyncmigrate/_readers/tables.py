@@ -117,11 +117,13 @@ class TableView:
                     colours=[COLOUR_OF_STANDING[m.status] for m in rows],
                 ),
                 Column(
-                    "applied at (UTC)", [_time(m.applied_at) for m in rows], optional=1
+                    "applied at (UTC)",
+                    [spell_time(m.applied_at) for m in rows],
+                    optional=1,
                 ),
                 Column(
                     "took",
-                    [_took(m.execution_time_ms) for m in rows],
+                    [spell_took(m.execution_time_ms) for m in rows],
                     right=True,
                     optional=2,
                 ),
@@ -164,7 +166,7 @@ class TableView:
         """The audit trail, as it came about."""
         lines = self.render(
             [
-                Column("at (UTC)", [_time(e.at) for e in entries]),
+                Column("at (UTC)", [spell_time(e.at) for e in entries]),
                 Column(
                     "what",
                     [escape(e.what) for e in entries],
@@ -174,7 +176,7 @@ class TableView:
                 Column("name", [_label(e)[1] for e in entries], shrinks=True),
                 Column(
                     "took",
-                    [_took(e.execution_time_ms) for e in entries],
+                    [spell_took(e.execution_time_ms) for e in entries],
                     right=True,
                     optional=1,
                 ),
@@ -210,11 +212,13 @@ def _label(row: MigrationStatus | HistoryEntry) -> tuple[str, str]:
     return escape(version), escape(row.name or "")
 
 
-def _time(at: datetime | None) -> str:
+def spell_time(at: datetime | None) -> str:
+    """A point in time in UTC, to the second; nothing when it is not known."""
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _took(milliseconds: int | None) -> str:
+def spell_took(milliseconds: int | None) -> str:
+    """A duration; nothing when it is not known."""
     return "" if milliseconds is None else spell_duration(milliseconds / 1000)
 
 

@@ -82,6 +82,7 @@ Commands:
   new       Write a new migration file with the next version, ready to be filled in
   validate  Check files, and files against history; change nothing. Exit 4 on a finding
   baseline  Mark everything up to a version as applied, without running it
+  adopt     Take over what another tool has applied, so that only new files are pending
   repair    Settle what only a person can decide, after showing what will be written
   config    Show every setting, its value and where that came from; passwords are masked
   demo      Show the main job on an embedded PostgreSQL that is removed afterwards
