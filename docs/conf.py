@@ -19,12 +19,14 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(asyncpg|anyio|typing|collections|pathlib|datetime|uuid|starlette|opentelemetry)\..*",
+        r"(asyncpg|anyio|contextlib|logging|typing|collections|pathlib|datetime|uuid)\..*",
     ),
+    ("py:.*", r"(starlette|opentelemetry)\..*"),
     ("py:.*", r"asyncmigrate\._.*"),
+    ("py:class", r"asyncmigrate\.fastapi\.App"),  # a type variable
     ("py:class", r".* .*"),  # a field's docstring that has a colon in its first line
     (
         "py:class",
-        r"(Emit|Event|Path|Any|Callable|Sequence|Mapping|Iterator|Directory|Options|Connect|datetime|float|int|str|bool|T)",
+        r"(Emit|Event|Path|Any|Callable|Sequence|Mapping|Iterator|Directory|Options|Connect|Pool|Request|datetime|float|int|str|bool|T)",
     ),
 ]
