@@ -75,6 +75,8 @@ class Cli:
         self.cwd = cwd
         self.environment = _clean_environment(cwd)
         self.module = "asyncmigrate"
+        self.prefix: tuple[str, ...] = ()
+        """What runs the command in its turn, such as a sandbox."""
         self._started: list[anyio.abc.Process] = []
 
     async def __call__(
@@ -123,7 +125,8 @@ class Cli:
             await process.aclose()
 
     def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", self.module, *map(str, arguments)]
+        command = (sys.executable, "-m", self.module)
+        return [*self.prefix, *command, *map(str, arguments)]
 
 
 def _clean_environment(home: Path) -> dict[str, str]:
