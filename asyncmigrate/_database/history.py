@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, LiteralString
 
 from asyncmigrate._database.session import Row, Session
+from asyncmigrate._database.tables import only_ours
 from asyncmigrate._foreign import Elsewhere
 from asyncmigrate._migration import (
     Applied,
@@ -103,7 +104,8 @@ class Looked:
 
 async def look(session: Session) -> Looked:
     """History and layout. One round trip, with SELECT alone and no search path."""
-    return parse_look(await session.ask(look_sql(session)))
+    rows = await session.ask(look_sql(session), provided=only_ours(session))
+    return parse_look(rows)
 
 
 def look_sql(session: Session) -> str:

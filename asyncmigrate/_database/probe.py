@@ -13,6 +13,7 @@ from typing import Any, Final, LiteralString
 from asyncmigrate._database import history, lock
 from asyncmigrate._database.history import Looked
 from asyncmigrate._database.session import Row, Session
+from asyncmigrate._database.tables import only_ours
 from asyncmigrate._migration import Holder
 
 TOGETHER: Final[LiteralString] = """
@@ -38,9 +39,8 @@ async def probe(session: Session) -> Probed:
     sql = TOGETHER.replace("{look}", history.look_sql(session))
     sql = sql.replace("{times}", session.fill(history.STATUS))
     found: dict[str, list[Row]] = {"look": [], "time": [], "lock": []}
-    for kind, row in await session.ask(
-        sql.replace("{holder}", lock.holder_sql(session))
-    ):
+    sql = sql.replace("{holder}", lock.holder_sql(session))
+    for kind, row in await session.ask(sql, provided=only_ours(session)):
         found[kind or ""].append(_row(row or "[]"))
     # UNION ALL promises no order.
     looked = sorted(found["look"], key=lambda row: int(row[0] or 0))

@@ -101,6 +101,8 @@ class Session:
         """The number of the request that the server has not answered yet."""
         self._requests = 0
         self._hushed: str | None = None
+        self.knows_tables = False
+        """Whether it is known that reading the tracking tables runs nobody's code."""
         self.backend_pid: int | None = None
         """What the backend itself says; behind a pooler the protocol tells another."""
 
@@ -152,8 +154,12 @@ class Session:
             status: str = await self.connection.execute(sql)
             return status
 
-    async def ask(self, query: str) -> list[Row]:
-        """The rows of one query, as text. Null is None."""
+    async def ask(self, query: str, *, provided: str = "") -> list[Row]:
+        """The rows of one query, as text. Null is None.
+
+        *provided*, a statement before it in the same round trip, may refuse it by an
+        error; it is not even planned then.
+        """
         chunks: list[bytes] = []
 
         async def sink(data: bytes) -> None:
@@ -161,7 +167,13 @@ class Session:
 
         with self._request():
             try:
-                await self.connection.copy_from_query(query, output=sink)
+                if provided:
+                    # The public method sends one statement and no other.
+                    await self.connection._copy_out(  # type: ignore[attr-defined]  # noqa: SLF001
+                        f"{provided};COPY ({query}) TO STDOUT", sink, None
+                    )
+                else:
+                    await self.connection.copy_from_query(query, output=sink)
             except asyncpg.InternalClientError:
                 self._disown_waiter()
                 raise

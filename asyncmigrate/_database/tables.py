@@ -110,11 +110,49 @@ WHERE n.nspname OPERATOR(pg_catalog.=) {schema_literal}::pg_catalog.name
 """
 """What the catalogue shows of the tracking schema; it hides nothing from any role."""
 
+OURS: Final[LiteralString] = """
+SELECT 1 OPERATOR(pg_catalog./) (NOT EXISTS (
+  SELECT FROM pg_catalog.pg_class AS c
+  WHERE c.relnamespace OPERATOR(pg_catalog.=)
+          pg_catalog.to_regnamespace({quoted_schema})::pg_catalog.oid
+    AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[{tables}]::pg_catalog.name[])
+    AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.<>) current_user
+))::pg_catalog.int4
+"""
+"""Division by zero unless every tracking table is the current user's own. Reading what
+is somebody else's may run their code: a view made its maker superuser (measured)."""
+
+CODE_OF_OTHERS: Final[LiteralString] = """
+SELECT pg_catalog.concat(c.relname, ' of ', pg_catalog.pg_get_userbyid(c.relowner))
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace OPERATOR(pg_catalog.=)
+        pg_catalog.to_regnamespace({quoted_schema})::pg_catalog.oid
+  AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[{tables}]::pg_catalog.name[])
+  AND (c.relkind OPERATOR(pg_catalog.<>) 'r'::pg_catalog."char" OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS code
+    WHERE code.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[
+        'pg_catalog.pg_proc'::pg_catalog.regclass,
+        'pg_catalog.pg_operator'::pg_catalog.regclass,
+        'pg_catalog.pg_type'::pg_catalog.regclass]::pg_catalog.oid[])
+      AND (code.classid, code.objid) OPERATOR(pg_catalog.=) ANY (
+        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, c.oid
+        UNION ALL
+        SELECT part.classid, part.objid FROM pg_catalog.pg_depend AS part
+        WHERE part.refclassid OPERATOR(pg_catalog.=)
+                'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+          AND part.refobjid OPERATOR(pg_catalog.=) c.oid
+          AND part.deptype OPERATOR(pg_catalog.=)
+                ANY (ARRAY['a', 'i']::pg_catalog."char"[]))))
+ORDER BY 1
+"""
+"""The tracking tables that somebody's functions, operators or types hang on, by way of
+a view, an index, a constraint, a policy or a column: the planner alone runs some."""
+
 READ_META: Final[LiteralString] = """
 SELECT layout, min_reader FROM {schema}.meta
 """
 
-UNSAFE: Final[LiteralString] = """
+TRUSTED: Final[LiteralString] = """
 WITH RECURSIVE mine (role) AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
   UNION
@@ -135,6 +173,12 @@ relations AS (
   FROM pg_catalog.pg_class AS c JOIN space ON space.oid = c.relnamespace
   WHERE c.relname = ANY (ARRAY[{tables}]::pg_catalog.name[])
 )
+"""
+"""Roles that may do with the tracking tables what they like, and what there is."""
+
+UNSAFE: Final[LiteralString] = (
+    TRUSTED
+    + """
 SELECT 'the schema belongs to ' || pg_get_userbyid(nspowner)
 FROM space WHERE nspowner NOT IN (SELECT role FROM trusted)
 UNION ALL
@@ -175,7 +219,29 @@ WHERE a.privilege_type = 'CREATE'
   AND a.grantee <> s.nspowner
   AND a.grantee NOT IN (SELECT role FROM trusted)
 """
+)
 """Everything by which somebody else could run code as us, or forge the history."""
+
+
+GRANTED: Final[LiteralString] = (
+    TRUSTED
+    + """
+SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+FROM (SELECT relacl, relowner FROM relations
+      UNION ALL SELECT nspacl, nspowner FROM space) AS made (acl, owner),
+     aclexplode(made.acl) AS a
+WHERE a.grantee <> made.owner AND a.grantee NOT IN (SELECT role FROM trusted)
+"""
+)
+"""To whom default privileges, or `readers`, have granted anything."""
+
+REVOKE: Final[LiteralString] = """
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER
+  ON ALL TABLES IN SCHEMA {schema} FROM {role};
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role};
+REVOKE CREATE ON SCHEMA {schema} FROM {role};
+"""
 
 
 def _filled(session: Session, sql: str) -> str:
@@ -184,6 +250,7 @@ def _filled(session: Session, sql: str) -> str:
         session.fill(sql)
         .replace("{schema_key}", names.schema_key)
         .replace("{schema_literal}", quote_literal(names.tracking_schema))
+        .replace("{quoted_schema}", quote_literal(names.schema))
         .replace("{tables}", ", ".join(map(quote_literal, TABLES)))
     )
 
@@ -192,6 +259,17 @@ async def existing_tables(session: Session) -> set[str]:
     """The names of the tracking tables that the catalogue shows. One round trip."""
     rows = await session.ask(_filled(session, EXISTING))
     return {row[0] for row in rows if row[0] in TABLES}
+
+
+def only_ours(session: Session) -> str:
+    """What must hold before the tracking tables are read; empty once it is known."""
+    return "" if session.knows_tables else _filled(session, OURS)
+
+
+async def code_of_others(session: Session) -> list[str]:
+    """The tracking tables whose reading runs somebody's code. One round trip."""
+    rows = await session.ask(_filled(session, CODE_OF_OTHERS))
+    return [row[0] or "" for row in rows]
 
 
 async def read_layout(session: Session) -> tuple[int, int] | None:
@@ -228,7 +306,10 @@ async def create_layout(
     *,
     with_schema: bool,
 ) -> None:
-    """Make the tracking schema inside the transaction of `lock_layout`, and commit."""
+    """Make the tracking schema inside the transaction of `lock_layout`.
+
+    Default privileges give nobody else the right to write. Three round trips.
+    """
     grants = [
         f"GRANT USAGE ON SCHEMA {{schema}} TO {role};"
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {{schema}} TO {role};"
@@ -239,5 +320,9 @@ async def create_layout(
         f" ({LAYOUT}, {MIN_READER}, {quote_literal(tool_version)});"
     )
     schema = CREATE_SCHEMA if with_schema else ""
-    sql = schema + CREATE_LAYOUT_1 + meta + "".join(grants) + "COMMIT"
-    await session.execute(session.fill(sql))
+    await session.execute(
+        session.fill(schema + CREATE_LAYOUT_1 + meta + "".join(grants))
+    )
+    granted = [row[0] or "" for row in await session.ask(_filled(session, GRANTED))]
+    revokes = [session.fill(REVOKE.replace("{role}", role)) for role in granted]
+    await session.execute("".join(revokes) + "COMMIT")

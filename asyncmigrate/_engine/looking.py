@@ -19,6 +19,8 @@ from asyncmigrate.errors import (
 )
 
 _NO_COLUMN: Final = "42703"
+_NOT_OURS: Final = "22012"
+"""How `only_ours` says that a table is another role's."""
 
 NOTHING_THERE: Final = Looked(History(), 0, 0, row_security=False)
 """What a database without tracking tables shows."""
@@ -42,12 +44,15 @@ async def look_by(session: Session, ask: Callable[[Session], Awaitable[T]]) -> T
 
     Raises:
         PrivilegeMissing: this role may not read the tracking tables.
-        TrackingSchemaUnsafe: a table is missing.
+        TrackingSchemaUnsafe: a table is missing, or runs code of others.
     """
     schema = session.names.schema
     try:
         return await ask(session)
     except StatementFailed as failure:
+        if failure.sqlstate == _NOT_OURS and not session.knows_tables:
+            await _require_harmless(session)
+            return await look_by(session, ask)
         if failure.sqlstate == "42501":
             message = (
                 f"this role may not read the history: {failure.message};"
@@ -81,6 +86,26 @@ async def look_by(session: Session, ask: Callable[[Session], Awaitable[T]]) -> T
                 hint="restore it from a backup, or use another `tracking_schema`",
             ) from failure
         return None
+
+
+async def _require_harmless(session: Session) -> None:
+    """Refuse tables of another role that run code of theirs when they are read.
+
+    Raises:
+        TrackingSchemaUnsafe: with their names.
+    """
+    found = await tables.code_of_others(session)
+    if found:
+        message = (
+            f"reading the tracking schema {session.names.schema} would run somebody"
+            f" else's code as this role: {', '.join(found)}; nothing was changed"
+        )
+        raise TrackingSchemaUnsafe(
+            message,
+            hint="look at who made that schema, and at its views, policies, types and"
+            " index expressions; read as their owner, or drop them",
+        )
+    session.knows_tables = True
 
 
 def require_readable(session: Session, seen: Looked) -> Looked:

@@ -38,6 +38,14 @@ LAYOUT = 1
 """The layout of the tracking tables that this release reads."""
 
 LOOK = """
+SELECT 1 OPERATOR(pg_catalog./) (NOT EXISTS (
+  SELECT FROM pg_catalog.pg_class AS c
+  WHERE c.relnamespace OPERATOR(pg_catalog.=)
+          pg_catalog.to_regnamespace('asyncmigrate')::pg_catalog.oid
+    AND c.relname OPERATOR(pg_catalog.=)
+          ANY (ARRAY['meta', 'schema_migrations']::pg_catalog.name[])
+    AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.<>) current_user
+))::pg_catalog.int4;
 SELECT kind, version_key, file, file_sha256,
        CASE origin WHEN 'adopt' THEN origin ELSE state END, direction, id
 FROM asyncmigrate.schema_migrations
@@ -98,6 +106,8 @@ class Conversation:
         for kind, body in self._until_ready():
             if kind == b"D":
                 row = _row(body)
+                if len(row) == 1:
+                    continue  # nobody else's tables: the ordinary path asks more
                 if row[0] == "":
                     readable = row[2] == "false" and int(row[1] or 99) <= LAYOUT
                     continue

@@ -176,13 +176,13 @@ async def test_a_probe_is_one_query_on_a_connection_that_is_kept(
     await app.migrate()
     connect = _Counting(app.dsn)
     asked: list[str] = []
-    real = asyncpg.Connection.copy_from_query
+    real = asyncpg.Connection._copy_out  # type: ignore[attr-defined]  # noqa: SLF001 - every look goes through it
 
-    async def copy(self: Any, query: str, **options: Any) -> Any:
+    async def copy(self: Any, query: str, *options: Any) -> Any:
         asked.append(query)
-        return await real(self, query, **options)
+        return await real(self, query, *options)
 
-    monkeypatch.setattr(asyncpg.Connection, "copy_from_query", copy)
+    monkeypatch.setattr(asyncpg.Connection, "_copy_out", copy)
     async with client(migrations(dsn=None, connect=connect)) as http:
         answers = [(await http.get(HEALTH)).status_code for _ in range(5)]
 
@@ -198,13 +198,13 @@ async def test_probes_that_come_together_share_one_look(
     app.add(_0001_users=TABLE)
     await app.migrate()
     asked: list[str] = []
-    real = asyncpg.Connection.copy_from_query
+    real = asyncpg.Connection._copy_out  # type: ignore[attr-defined]  # noqa: SLF001 - every look goes through it
 
-    async def copy(self: Any, query: str, **options: Any) -> Any:
+    async def copy(self: Any, query: str, *options: Any) -> Any:
         asked.append(query)
-        return await real(self, query, **options)
+        return await real(self, query, *options)
 
-    monkeypatch.setattr(asyncpg.Connection, "copy_from_query", copy)
+    monkeypatch.setattr(asyncpg.Connection, "_copy_out", copy)
     async with client(migrations()) as http:
         answers = await asyncio.gather(*(http.get(HEALTH) for _ in range(50)))
 
