@@ -127,8 +127,12 @@ def test_a_service_must_be_one_that_its_file_has(tmp_path: Path) -> None:
     file.write_text("[mine]\nhost=h\n")
     here = {"PGSERVICEFILE": str(file), "PGSERVICE": "mine"}
 
-    assert read_address(None, here).dsn is None
-    assert read_address("postgresql:///d", here).dsn == "postgresql:///d"
+    for dsn in (None, "postgresql:///d", "postgresql:///d?service=mine"):
+        address = read_address(dsn, here)
+        assert address.dsn == ("postgresql:///d" if dsn else "postgresql:///")
+        assert (address.service, address.service_file) == ("mine", str(file))
+        assert address.shown == "the service 'mine'"
+    assert read_address("postgresql://h/d", here).shown == "h/d"
     with pytest.raises(InvalidSetting, match="there is no service 'other'"):
         read_address(None, {**here, "PGSERVICE": "other"})
     with pytest.raises(InvalidSetting, match=r"mine' in .*pg_service.conf or /nowhere"):

@@ -85,6 +85,9 @@ class Address:
 
     dsn: str | None
     """Null: everything comes from ``PG*`` variables."""
+    service: str | None = None
+    """The section of `service_file` that completes all of it."""
+    service_file: str | None = None
     timeout: float = 30.0
     """Seconds for one try to connect."""
     server_settings: Mapping[str, str] = field(default_factory=dict)
@@ -136,19 +139,28 @@ def read_address(dsn: str | None, environment: Mapping[str, str]) -> Address:
     query = dict(options.query)
     for key in ("password", "sslpassword"):
         secrets |= {query[key], _encoded(query[key])} if key in query else set()
-    _require_service(query.get("service") or environment.get("PGSERVICE"), environment)
+    service = query.pop("service", None) or environment.get("PGSERVICE")
+    service_file = _service_file(service, environment)
     _require_tls_files(query, environment)
     text = f"postgresql://{userinfo}{at}{hosts}{path}"
     if query:
         text += "?" + urlencode(query)
     return Address(
         dsn=text,
+        service=service or None,
+        service_file=service_file,
         timeout=options.timeout,
         server_settings=options.server_settings,
-        shown=f"{hosts}{path}" or "the host of the PG* variables",
+        shown=_shown(hosts, path, service),
         warnings=tuple(options.warnings),
         secrets=tuple(sorted(filter(None, secrets), key=len, reverse=True)),
     )
+
+
+def _shown(hosts: str, path: str, service: str | None) -> str:
+    if service and not hosts:
+        return f"the service {service!r}"
+    return f"{hosts}{path}" or "the host of the PG* variables"
 
 
 def _read_environment(environment: Mapping[str, str]) -> Address:
@@ -156,7 +168,9 @@ def _read_environment(environment: Mapping[str, str]) -> Address:
         message = "no database was given"
         hint = f"pass `--dsn {_FORM}`, or set DATABASE_URL"
         raise InvalidUsage(message, hint=hint)
-    _require_service(environment.get("PGSERVICE"), environment)
+    if environment.get("PGSERVICE"):
+        # The driver looks for a service only where there is a URL.
+        return read_address("postgresql:///", environment)
     _require_tls_files({}, environment)
     shown = environment.get("PGHOST", "the host of the PG* variables")
     return Address(dsn=None, shown=shown)
@@ -237,10 +251,14 @@ def _timeout(value: str) -> float:
     return seconds or 30.0
 
 
-def _require_service(name: str | None, environment: Mapping[str, str]) -> None:
-    # asyncpg 0.32 ignores an unknown service and dials localhost (measured).
+def _service_file(name: str | None, environment: Mapping[str, str]) -> str | None:
+    """The file that has the service.
+
+    asyncpg 0.32 knows neither PGSERVICE nor PGSYSCONFDIR; where the service is not in
+    the file, it dials localhost (measured).
+    """
     if not name:
-        return
+        return None
     home = environment.get("PGSERVICEFILE") or os.path.expanduser("~/.pg_service.conf")  # noqa: PTH111 - pathlib raises where there is no home
     files = [home]
     if environment.get("PGSYSCONFDIR"):
@@ -252,7 +270,7 @@ def _require_service(name: str | None, environment: Mapping[str, str]) -> None:
         except (OSError, UnicodeDecodeError, configparser.Error):
             continue
         if parser.has_section(name):
-            return
+            return path
     message = f"there is no service {name!r} in {' or '.join(files)}"
     raise InvalidSetting(
         message,

@@ -115,6 +115,8 @@ async def _dial(address: Address, application: str) -> "asyncpg.Connection[Any]"
     connecting = asyncio.ensure_future(
         asyncpg.connect(
             address.dsn,
+            service=address.service,
+            servicefile=address.service_file,
             timeout=address.timeout,
             statement_cache_size=0,
             server_settings=settings,
