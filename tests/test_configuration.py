@@ -107,7 +107,9 @@ def test_every_setting_has_its_option() -> None:
 
 
 async def test_what_holds_is_shown_with_where_it_came_from(cli: Cli) -> None:
-    (cli.cwd / "pyproject.toml").write_text(TABLE + 'block-limit = "off"\n')
+    (cli.cwd / "pyproject.toml").write_text(
+        TABLE + 'block-limit = "off"\nplaceholders = { key = "s3cr3t" }\n'
+    )
 
     shown = await cli(
         "config",
@@ -129,6 +131,7 @@ dsn                 postgresql://app:***@db/shop?password=***  DATABASE_URL
 directory           migrations                                 default
 format              -                                          default
 skip                -                                          default
+placeholders        key=***                                    pyproject.toml
 namespace           tenant                                     --namespace
 tracking_schema     asyncmigrate                               default
 lock_wait           N s                                      ASYNCMIGRATE_LOCK_WAIT

@@ -1,13 +1,14 @@
 """`config`: what holds, and where each value came from."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.options import SETTINGS
 from asyncmigrate._readers.tables import Column, TableView
 from asyncmigrate._readers.text import escape
-from asyncmigrate._settings import Origin, Settings, mask
+from asyncmigrate._settings import Origin, Settings, known_settings, mask
 
 
 def config(call: Call) -> None:
@@ -16,7 +17,7 @@ def config(call: Call) -> None:
     rows = [
         (each.name, _shown(each.name, getattr(call.settings, each.name)))
         for each in fields(Settings)
-        if each.name in SETTINGS
+        if each.name in known_settings()
     ]
     origins = {name: call.resolved.origins[name] for name, _ in rows}
     sources = [_source(*origins[name]) for name, _ in rows]
@@ -50,6 +51,8 @@ def _shown(name: str, value: object) -> object:
     """A setting as JSON can carry it and as anybody may see it."""
     if name == "dsn" and isinstance(value, str):
         return mask(value)
+    if isinstance(value, Mapping):
+        return dict.fromkeys(value, "***")
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, float) and math.isinf(value):
@@ -59,10 +62,12 @@ def _shown(name: str, value: object) -> object:
 
 def _text(value: object) -> str:
     match value:
-        case None | []:
+        case None | [] | {} if not value:
             return "-"
         case bool():
             return "true" if value else "false"
+        case dict():
+            return escape(", ".join(f"{name}={each}" for name, each in value.items()))
         case list():
             return escape(", ".join(map(str, value)))
         case float():
