@@ -55,7 +55,8 @@ Brief = tuple[str, str, str]
 def digest(rows: Iterable[Brief]) -> str:
     """By which it is seen that rows have come, gone or changed their state."""
     lines = "\n".join(sorted("\0".join(row) for row in rows))
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    short = hashlib.blake2b(lines.encode(), digest_size=8)
+    return f"blake2b:{short.hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

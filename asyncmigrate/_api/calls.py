@@ -237,8 +237,8 @@ async def adopt(  # noqa: PLR0913 - the contract's arguments
             history that there is.
         at: our version up to which files count as applied, for files that are not the
             tool's own; ``V=HEAD`` has it checked that the tool stands at HEAD.
-        dry_run: only look. The report's ``details`` have the ``mapping``, of
-            `AdoptedMigration`, in either case.
+        dry_run: only look. The report's ``details`` have ``tool``, ``table`` and
+            ``mapping``, a list of `AdoptedMigration`, in either case.
         on_event: see `migrate`.
         options: any setting, by its name; see `Settings`.
 

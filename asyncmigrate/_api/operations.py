@@ -114,9 +114,10 @@ async def _do(
             for step in ready.plan.steps
         )
         details: dict[str, object] = {}
-        if ready.plan.writes:
-            details["found"] = [write.found for write in ready.plan.writes]
-            details["writes"] = [write.detail for write in ready.plan.writes]
+        writes = [write for write in ready.plan.writes if not write.tells_only]
+        if writes:
+            details["found"] = [write.found for write in writes]
+            details["writes"] = [write.detail for write in writes]
             details["diffs"] = diffs_of(ready)
         return MigrationReport(
             results=results,
@@ -196,7 +197,8 @@ async def run_adopt(
     report = await _do(job, settings, emit, dry_run=dry_run)
     if job.decided is not None:
         report.details["mapping"] = list(job.decided.mapping)
-        report.details["adoption"] = str(job.decided.adoption)
+        adoption = job.decided.adoption
+        report.details["tool"], report.details["table"] = adoption.tool, adoption.place
     return report
 
 

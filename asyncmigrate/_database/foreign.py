@@ -30,7 +30,7 @@ ORDER BY n.nspname, c.relname, a.attnum
 ADOPTION: Final[LiteralString] = """
 SELECT newest.detail, c.relkind, pg_catalog.row_security_active(c.oid)
 FROM (SELECT detail,
-        pg_catalog.substring(detail, ' of ("(?:[^"]|"")+"\\.".+"), sha256') AS relation
+        pg_catalog.substring(detail, ': [0-9]+ rows? of (.+), blake2b:') AS relation
       FROM {schema}.migration_events
       WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
         AND event OPERATOR(pg_catalog.=) 'adopt'::pg_catalog.text

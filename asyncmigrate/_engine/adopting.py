@@ -166,7 +166,7 @@ async def growth(source: Source, session: Session, history: History) -> tuple[st
     adoption = Adoption.read(kept.detail) if kept else None
     if kept is None or adoption is None or kept.kind is None:
         return ()  # the table is gone: nobody runs the tool any more
-    place = f"{adoption.schema}.{adoption.table}"
+    place = adoption.place
     if not is_readable(kept.kind, secured=kept.secured):
         return (f"{place} is not the plain table any more that was taken over",)
     try:

@@ -20,7 +20,8 @@ async def write_marks(plan: Plan, session: Session, run: Run) -> None:
         return
     await write_locked(session, sql)
     for write in plan.writes:
-        run.written.append(write.detail)
+        if not write.tells_only:
+            run.written.append(write.detail)
         if write.event is not None:
             run.emit(
                 Recorded(event=write.event, version=write.version, detail=write.detail)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from asyncmigrate._foreign import OldHistory
-from asyncmigrate._sql.quoting import qualified
+from asyncmigrate._sql.quoting import quote_ident
 
-_NAME: Final = r'"(?:[^"]|"")+"'
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_NAME: Final = r'"(?:[^"]|"")+"|[a-z_][a-z0-9_]*'
 _DETAIL: Final = re.compile(
     r"took over (?P<migrations>\d+) migrations? of (?P<tool>[a-z-]+):"
     rf" (?P<rows>\d+) rows? of (?P<schema>{_NAME})\.(?P<table>{_NAME}),"
-    r" (?P<digest>sha256:[0-9a-f]{64})"
+    r" (?P<digest>blake2b:[0-9a-f]{16})"
 )
 
 
@@ -30,9 +31,13 @@ class Adoption:
     def __str__(self) -> str:
         return (
             f"took over {_counted(self.migrations, 'migration')} of {self.tool}:"
-            f" {_counted(self.rows, 'row')} of {qualified(self.schema, self.table)},"
-            f" {self.digest}"
+            f" {_counted(self.rows, 'row')} of {self.place}, {self.digest}"
         )
+
+    @property
+    def place(self) -> str:
+        """The table as SQL has it, quoted where it must be."""
+        return f"{_quoted(self.schema)}.{_quoted(self.table)}"
 
     @classmethod
     def read(cls, detail: str) -> Self | None:
@@ -42,8 +47,8 @@ class Adoption:
             return None
         return cls(
             tool=found["tool"],
-            schema=found["schema"][1:-1].replace('""', '"'),
-            table=found["table"][1:-1].replace('""', '"'),
+            schema=_unquoted(found["schema"]),
+            table=_unquoted(found["table"]),
             rows=int(found["rows"]),
             digest=found["digest"],
             migrations=int(found["migrations"]),
@@ -58,10 +63,18 @@ class Adoption:
         """What is to be said when the table is not any more as it was."""
         then = f"{_counted(self.rows, 'row')} then, {rows} now"
         return (
-            f"{self.schema}.{self.table} has changed since it was taken over ({then}):"
+            f"{self.place} has changed since it was taken over ({then}):"
             f" somebody still runs {self.tool}; stop that, and take over what it did"
             " with `asyncmigrate adopt`"
         )
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else quote_ident(name)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _counted(number: int, what: str) -> str:

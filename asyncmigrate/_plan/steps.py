@@ -111,6 +111,11 @@ class Write:
     """What is changed in `row`; null: it loses its standing."""
 
     @property
+    def tells_only(self) -> bool:
+        """Whether it is an event of the audit trail alone."""
+        return self.insert is None and self.row is None
+
+    @property
     def found(self) -> str:
         """A sentence on what the history says now."""
         if self.row is None:

@@ -1,6 +1,6 @@
 """What an adoption makes of each migration: a table, a line for the sum, a document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from asyncmigrate._readers.document import moment
@@ -16,8 +16,10 @@ def mapping_of(report: MigrationReport) -> list[AdoptedMigration]:
     return [row for row in rows if isinstance(row, AdoptedMigration)]
 
 
-def show_mapping(rows: Sequence[AdoptedMigration], view: TableView) -> str:
+def show_mapping(report: MigrationReport, view: TableView) -> str:
     """Each migration with what the other tool knows of it; how many, and on what."""
+    rows = mapping_of(report)
+    whose = f"{report.details['tool']}'s history in {report.details['table']}"
     lines = view.render(
         [
             Column("version", [escape(row.version) for row in rows], shrinks=True),
@@ -48,7 +50,7 @@ def show_mapping(rows: Sequence[AdoptedMigration], view: TableView) -> str:
             Column("taken over", [_how(row) for row in rows]),
         ]
     )
-    return "\n".join([*lines, "", sum_of(rows)] if lines else [sum_of(rows)])
+    return "\n".join([*lines, "", f"{escape(whose)}: {sum_of(rows)}"])
 
 
 def _differs(row: AdoptedMigration) -> bool:

@@ -313,7 +313,7 @@ async def test_a_table_of_another_name_is_taken_over_when_it_is_named(
 
     await switch.database.execute('INSERT INTO "odd ""name""" VALUES (99, 99, true)')
     (warning,) = (await switch.status()).warnings
-    assert 'public.odd "name" has changed' in warning
+    assert 'public."odd ""name""" has changed' in warning
 
 
 async def test_rails_is_told_from_dbmate_by_its_other_table(database: Database) -> None:

@@ -54,11 +54,12 @@ def adopt(
     rows = mapping_of(report)
     if not output.quiet:
         view = TableView(paint=output.paint_out, width=output.terminal.table_width)
-        output.say(show_mapping(rows, view))
+        output.say(show_mapping(report, view))
     call.finish(
         report,
+        tool=report.details["tool"],
+        table=report.details["table"],
         mapping=[mapping_entry(row) for row in rows],
-        adoption=report.details["adoption"],
     )
 
 
