@@ -103,14 +103,14 @@ def flyway(rows: Sequence[OldRow]) -> Meaning:
         elif row.kind in _BASELINES:
             found.upto = _higher(found.upto, key)
         elif row.kind != "DELETE" and not row.kind.startswith("UNDO"):
-            standing[key] = row._replace(key=key)
+            standing[key] = row if row.key else row._replace(key=key)
     found.applied = sorted(standing.values(), key=_place)
     return found
 
 
 def _place(row: OldRow) -> tuple[object, ...]:
     # A repeatable is no place at which Flyway could stand.
-    return (not row.key.startswith("R:"), order_of(f"n:{row.key}"))
+    return (not row.key.startswith("R:"), order_of(f"n:{dotted(row.key)}"))
 
 
 def _higher(one: str | None, other: str) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
-from asyncmigrate._cli.options import RECORD, DryRun
+from asyncmigrate._cli.options import RECORD
 
 
 def adopt(
@@ -31,7 +31,13 @@ def adopt(
             autocompletion=complete_version,
         ),
     ] = None,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show what would be taken over; change nothing, take no lock.",
+        ),
+    ] = False,
 ) -> None:
     """Take over what another tool has applied, so that only new files are pending.
 
@@ -44,7 +50,8 @@ def adopt(
     from asyncmigrate._readers.adoption import mapping_entry, mapping_of, show_mapping
     from asyncmigrate._readers.tables import TableView
 
-    call.confirm("take over the history of another tool")
+    if not dry_run:
+        call.confirm("take over the history of another tool")
     report = call.run(
         lambda emit: _api.run_adopt(
             call.settings, tool=tool, at=at, dry_run=dry_run, emit=emit

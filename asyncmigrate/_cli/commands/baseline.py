@@ -30,7 +30,8 @@ def baseline(
     from asyncmigrate import _api
     from asyncmigrate._readers.summary import texts_of
 
-    call.confirm(f"mark everything up to {version} as applied")
+    if not dry_run:
+        call.confirm(f"mark everything up to {version} as applied")
     report = call.run(
         lambda emit: _api.run_baseline(
             call.settings, version, dry_run=dry_run, emit=emit
