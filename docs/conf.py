@@ -1,5 +1,14 @@
 """How the documentation is built: `make docs`."""
 
+import os
+import subprocess
+import sys
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from sphinx.application import Sphinx
+
 from asyncmigrate._version import __version__
 
 project = "asyncmigrate"
@@ -30,3 +39,25 @@ nitpick_ignore_regex = [
         r"(Emit|Event|Path|Any|Callable|Sequence|Mapping|Iterator|Directory|Options|Connect|Pool|Request|datetime|float|int|str|bool|T)",
     ),
 ]
+
+
+class Help(Directive):
+    """What a command says of itself: ``asyncmigrate COMMAND --help``."""
+
+    optional_arguments: ClassVar[int] = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Run it, as wide as a page is."""
+        text = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "asyncmigrate", *self.arguments, "--help"],
+            env={**os.environ, "COLUMNS": "88"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return [nodes.literal_block(text, text, language="text")]
+
+
+def setup(app: Sphinx) -> None:
+    """Make the directive known to Sphinx."""
+    app.add_directive("help", Help)

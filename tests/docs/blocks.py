@@ -23,7 +23,7 @@ REMARKS: Final = ("file", "exits", "serves", "prints", "says", "not run", "do", 
 UNSEEN: Final = ("do", "sql")
 _PART: Final = re.compile(
     r"^<!--(?P<remark>.*?)-->$"
-    r"|^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w{}-]*)\n(?P<text>.*?)^(?P=indent)(?P=fence)$",
+    r"|^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w{}-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)(?P=fence)$",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -25,7 +25,7 @@ HERE: Final = Path(__file__).parent
 DSN: Final = "postgresql://app@localhost/app"
 """The database of every example; the reader's own takes its place."""
 PORT: Final = "8000"
-SHOWN_ONLY: Final = frozenset({"text", "{toctree}", "{eval-rst}"})
+SHOWN_ONLY: Final = frozenset({"text", "{toctree}", "{eval-rst}", "{help}"})
 
 # Each block is a shell of its own; what it exported and where it was go on.
 BASH: Final = ("/usr/bin/env", "bash", "-c")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncmigrate._cli.app import COMMANDS
 from tests.docs.blocks import blocks_of
 from tests.docs.test_pages import CHECKOUT, EXAMPLES, PAGES, name_of
 
@@ -30,6 +31,14 @@ def test_the_targets_that_the_readme_names_are_there() -> None:
 
     assert targets == ["demo", "test"]
     assert [name for name in targets if f"\n{name}:" not in makefile] == []
+
+
+def test_every_command_tells_of_itself_on_the_page_of_commands() -> None:
+    page = (CHECKOUT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## (\w+)\n\n```{help} \1\n```$", page, re.MULTILINE) == [
+        *COMMANDS
+    ]
 
 
 def test_the_readme_is_read_in_two_minutes() -> None:
