@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -50,6 +51,12 @@ class Server:
             place = f"{quote(user, safe='')}@{place.rpartition('@')[2]}"
         name = quote(database, safe="")
         return urlunsplit(parts._replace(netloc=place, path=f"/{name}"))
+
+
+def binaries() -> Path | None:
+    """Where the binaries are that this test session is told to use."""
+    given = os.environ.get(BINARIES)
+    return Path(given) if given else None
 
 
 def launch(**options: Any) -> EmbeddedPostgres:
