@@ -9,7 +9,7 @@ from typing import Final
 from asyncmigrate._layouts.dbmate import DBMATE
 from asyncmigrate._layouts.diesel import DIESEL
 from asyncmigrate._layouts.flyway import FLYWAY
-from asyncmigrate._layouts.golang_migrate import GOLANG_MIGRATE
+from asyncmigrate._layouts.golang_migrate import BY_NAME, GOLANG_MIGRATE
 from asyncmigrate._layouts.goose import GOOSE
 from asyncmigrate._layouts.graphile_migrate import GRAPHILE_MIGRATE
 from asyncmigrate._layouts.layout import Found, Layout, Source
@@ -37,6 +37,7 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
     SUPABASE,
     SQLX,
     GOLANG_MIGRATE,
+    BY_NAME,
     NATIVE,
 )
 """Every layout, the most specific first, ours last."""
@@ -145,7 +146,8 @@ def _recognise(listing: Listing, problems: list[Problem]) -> Layout | None:
 
 def _unclear(directory: str, names: Iterable[str]) -> Problem:
     message = f"the files could be those of {' and of '.join(names)}"
-    return Problem(message, directory, hint="say which with `--format`")
+    hint = "say which: `--format NAME`, or `format` in the settings"
+    return Problem(message, directory, hint=hint)
 
 
 def _twice(found: Sequence[tuple[Listing, Found]]) -> Iterator[Problem]:

@@ -49,13 +49,10 @@ def read(listing: Listing) -> Found:
         down = downs.pop(version.key, None) if file.endswith(".up.sql") else None
         files = (file, down) if down else (file,)
         naming.named.append(Named(version, name, files, partial(_parse, files)))
-    for file in downs.values():
-        up = f"{file.removesuffix('.down.sql')}.up.sql"
-        naming.refuse(
-            file,
-            f"there is no `{up}` beside it",
-            f"add `{up}`, or take this file away",
-        )
+    naming.warnings += (
+        f"{file} has no UP beside it, so sqlx never runs it: passed over"
+        for file in downs.values()
+    )
     return naming.found()
 
 

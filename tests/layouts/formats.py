@@ -8,7 +8,7 @@ from tests.layouts.disk import Disk
 
 HERE = Path(__file__).parent
 FOREIGN = [layout for layout in LAYOUTS if layout.name != "native"]
-NAMED_ONLY = {"golang-migrate", "sqlx"}
+NAMED_ONLY = {"golang-migrate", "golang-migrate-names", "sqlx"}
 """Those whose files could as well be ours."""
 
 

@@ -278,7 +278,7 @@ def test_files_that_two_layouts_recognise_are_asked_about(
     (problem,) = disk.read().problems
 
     assert problem.message == "the files could be those of goose and of flyway"
-    assert problem.hint == "say which with `--format`"
+    assert problem.hint == "say which: `--format NAME`, or `format` in the settings"
     assert disk.read(format="goose").layout == "goose"
 
 

@@ -58,7 +58,7 @@ def test_files_of_two_layouts_in_one_directory_are_asked_about(
 
     assert layout.name in problem.message
     assert other in problem.message
-    assert problem.hint == "say which with `--format`"
+    assert problem.hint == "say which: `--format NAME`, or `format` in the settings"
 
 
 @every_layout

@@ -40,6 +40,8 @@ def test_a_down_alone_is_a_migration_that_does_nothing(disk: Disk) -> None:
     ("files", "problem"),
     [
         (["1_a.up.sql", "01_b.up.sql"], "have one version, 1"),
+        (["1_a.up.sql", "2_b.up.go"], "2_b.up.go: a migration in Go cannot be run"),
+        (["1_a.up.sql", "2_b.up.ddl"], "2_b.up.ddl: a migration in `.ddl` cannot be"),
         (["1_a.up.sql", "2_b.sql"], "2_b.sql: it is named like a migration"),
         (["1.up.sql"], "1.up.sql: it is named like a migration"),
     ],
@@ -64,3 +66,12 @@ def test_what_lies_in_a_subfolder_is_passed_over_with_a_warning(disk: Disk) -> N
         "golang-migrate does not look into subfolders: b/2_b.up.sql passed over",
         "seed.sql is no migration of golang-migrate: passed over",
     )
+
+
+def test_where_two_names_have_one_number_the_other_layout_is_named(disk: Disk) -> None:
+    disk.add("1_a.up.sql")
+    disk.add("1_b.up.sql")
+
+    (problem,) = disk.read(format=FORMAT).problems
+
+    assert "`golang-migrate-names`" in (problem.hint or "")

@@ -20,10 +20,16 @@ def test_only_the_very_first_bytes_take_a_file_out_of_its_transaction(
     assert down.options.blocks
 
 
-def test_a_down_without_an_up_is_told(disk: Disk) -> None:
+def test_a_down_without_an_up_is_passed_over_as_the_tool_does(disk: Disk) -> None:
     disk.add("1_a.down.sql")
+    disk.add("2_b.up.sql")
 
-    assert told(disk, FORMAT) == ["1_a.down.sql: there is no `1_a.up.sql` beside it"]
+    source = disk.read(format=FORMAT)
+
+    assert [file.label for file in source.files] == ["2"]
+    assert source.warnings == (
+        "1_a.down.sql has no UP beside it, so sqlx never runs it: passed over",
+    )
 
 
 def test_a_number_that_two_files_have_is_told(disk: Disk) -> None:
