@@ -57,7 +57,7 @@ QUICK = Scale(
     clones=50,
     megabytes=10,
     rounds=5,
-    seconds=8,
+    seconds=12,
     patience=0.2,
 )
 TINY = Scale(

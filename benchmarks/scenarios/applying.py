@@ -72,7 +72,7 @@ class _Set:
         ]
 
     def series(self, measured: Measured, word: str) -> list[Series]:
-        """The commands as a whole, and the two calls without what is imported."""
+        """The commands as a whole, the calls without what is imported, the work."""
         kind = "tables" if len(self.changes[-1].up) == 3 else "alterations"
         key = f"{word}-{kind}-{self.server.key}"
         title = f"{len(self.changes):,} migrations, {kind}, {self.server.title}"
@@ -106,7 +106,14 @@ class _Set:
                 )
             ],
         )
-        return [whole, inside]
+        worked = series_of(
+            measured,
+            f"{word} cpu",
+            key=f"{key}-cpu",
+            title=f"{title}; processor time of the client",
+            reference=LOOP,
+        )
+        return [whole, inside, worked]
 
     def _aims(self) -> list[Aim]:
         present = self.bench.peers_for(len(self.changes))
@@ -136,5 +143,5 @@ def _runs(server: Server, way: Way, made: int) -> Callable[[], Figures]:
 
 
 def _renamed(figures: Figures, word: str) -> dict[str, float]:
-    names = {"seconds": word, "inside": f"{word} inside"}
+    names = {"seconds": word, "inside": f"{word} inside", "cpu": f"{word} cpu"}
     return {names[name]: value for name, value in figures.items() if name in names}

@@ -48,7 +48,7 @@ def _all_pending(bench: Bench) -> Series:
             Contender(OURS, ours, is_ours=True),
             Contender(floors, reference, is_ours=True),
         ],
-        bench.rounds(5, share=2, warm_up=False),
+        bench.rounds(5, share=4, warm_up=False),
     )
     return _series(
         measured, "pending", f"{len(changes)} migrations pending", floors, 1.3
@@ -73,7 +73,7 @@ def _nothing_pending(bench: Bench) -> Series:
                 Contender(ORDINARY, together(ordinary), is_ours=True),
                 Contender(floors, together(floor(dsn)), is_ours=True),
             ],
-            bench.rounds(5, share=2, warm_up=False),
+            bench.rounds(5, share=4, warm_up=False),
         )
     return _series(measured, "current", "nothing pending", floors, 0.3)
 
