@@ -18,7 +18,9 @@ from asyncmigrate.errors import InvalidSetting
 DATABASE_URL: Final = "DATABASE_URL"
 PREFIX: Final = "ASYNCMIGRATE_"
 TEST_PREFIX: Final = "ASYNCMIGRATE_TEST_"
-SWITCHES: Final = frozenset({"ASYNCMIGRATE_FAST"})
+PYTEST_DSN: Final = "ASYNCMIGRATE_PYTEST_DSN"
+"""The server of an application's own tests."""
+SWITCHES: Final = frozenset({"ASYNCMIGRATE_FAST", PYTEST_DSN})
 """Variables that are no setting."""
 PLACEHOLDERS: Final = ("FP__", "FLYWAY_PLACEHOLDERS_")
 """What stands before the name of a placeholder in a variable that holds its value."""

@@ -103,6 +103,21 @@ class Address:
             text = text.replace(secret, "***")
         return text
 
+    def at_database(self, name: str) -> str:
+        """The URL of another database of the same server."""
+        match = _PARTS.fullmatch((self.dsn or "postgresql://").partition("://")[2])
+        assert match is not None  # noqa: S101 - each part may be empty
+        authority, _, query, _ = match.groups(default="")
+        options = [
+            pair
+            for pair in parse_qsl(query, keep_blank_values=True)
+            if pair[0] not in {"database", "dbname"}
+        ]
+        options += self.server_settings.items()
+        text = f"postgresql://{authority}/{quote(name, safe='')}"
+        # Not with a plus for a space: libpq's drivers take it for itself.
+        return text + (f"?{urlencode(options, quote_via=quote)}" if options else "")
+
 
 def read_address(dsn: str | None, environment: Mapping[str, str]) -> Address:
     """Translate *dsn*.
