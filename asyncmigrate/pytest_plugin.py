@@ -101,7 +101,7 @@ def asyncmigrate_databases(request: pytest.FixtureRequest) -> Iterator["Database
             )
         )
     except MigrationError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise _failed(str(error)) from None
     try:
         yield databases
     finally:
@@ -195,4 +195,9 @@ def _shown(databases: "Databases") -> Iterator[None]:
     try:
         yield
     except MigrationError as error:
-        pytest.fail(databases.explain(error), pytrace=False)
+        raise _failed(databases.explain(error)) from None
+
+
+def _failed(told: str) -> BaseException:
+    """What `pytest.fail` raises, to be raised without what led to it."""
+    return pytest.fail.Exception(told, pytrace=False)

@@ -64,7 +64,7 @@ def test_up_down_up_leaves_the_catalogue_unchanged(
     try:
         found = databases.run(lambda: walk(databases.yard))
     except MigrationError as error:
-        pytest.fail(databases.explain(error), pytrace=False)
+        raise pytest.fail.Exception(databases.explain(error), pytrace=False) from None
 
     _fail_with("these migrations do not undo what they do", found)
 

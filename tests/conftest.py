@@ -16,6 +16,8 @@ from tests.kit.databases import Database, new_database
 from tests.kit.files import Files
 from tests.kit.servers import Server
 
+pytest_plugins = ["pytester"]
+
 # A deadline for one example measures the machine; pytest-timeout is for what hangs.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")

@@ -288,11 +288,13 @@ class LentPool(asyncpg.Pool):
 
     async def _leave(self) -> None:
         self._tie = None
-        try:
-            async with asyncio.timeout(GRACE):
-                await super().close()
-        except GONE:
-            super().terminate()
+        with contextlib.suppress(*GONE):
+            if self.get_idle_size() == self.get_size():
+                async with asyncio.timeout(GRACE):
+                    await super().close()
+        # What somebody has not given back would be waited for.
+        super().terminate()
+        await asyncio.sleep(0)
 
     def end(self) -> None:
         """Close it, from outside of its loop; what the test kept is taken away."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -19,6 +19,9 @@ from asyncmigrate.embedded import EmbeddedPostgres
 from asyncmigrate.errors import MigrationError
 
 T = TypeVar("T")
+
+
+_DROPPED: Final = "\n\nIt happened in a new database, which was dropped."
 
 
 class Dsn(str):
@@ -135,10 +138,11 @@ class Databases:
         """What keeps a database from being there: all of it, and the next time less."""
         text = ErrorView().render(error)
         if text in self._told:
-            first = error.message.splitlines()[0]
-            return f"no migrated database, as told above: {first}"
+            fact = error.message.splitlines()[0].partition(";")[0]
+            return f"no migrated database, as told before: {fact}"
         self._told.add(text)
-        return text
+        where = "" if error is self._failure else _DROPPED
+        return text + where
 
     @property
     def settings(self) -> Settings:

@@ -174,7 +174,7 @@ class _Walk:
         if not difference:
             return None
         message = f"its DOWN does not restore the catalogue\n\n{difference}"
-        return Irreversible(file, message)
+        return Irreversible(file, message.rstrip())
 
     async def _again(self, scratch: _Scratch | None, level: int, top: int) -> None:
         """Apply once more what was undone, from *level* to *top*."""
@@ -197,4 +197,4 @@ class _Walk:
         )
         if difference:
             what = f"applied again, the catalogue is another one\n\n{difference}"
-            self.found.append(Irreversible(self.files[top - 1], what))
+            self.found.append(Irreversible(self.files[top - 1], what.rstrip()))

@@ -234,6 +234,7 @@ class Yard:
             if isinstance(error, MigrationError):
                 told = "the same as another process of this test run has met, see there"
                 tell_failure(self.wishes.broker, blueprint.key, told)
+                error.results = ()  # of those none stands any more
             raise
 
     async def migrate(self, name: str, blueprint: Blueprint) -> None:
