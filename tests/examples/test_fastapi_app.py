@@ -162,9 +162,9 @@ async def test_with_wait_all_serve_once_somebody_has_migrated(
     assert len(json.loads(migrated.stdout)["results"]) == 3
 
 
-def test_the_examples_own_tests_pass(tmp_path: Path) -> None:
+def test_the_examples_own_tests_pass() -> None:
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    options += ["--import-mode=prepend", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    options += ["--import-mode=prepend", "-c", "/dev/null", "--rootdir", str(EXAMPLE)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(EXAMPLE / "tests")],
         cwd=EXAMPLE,
@@ -175,7 +175,7 @@ def test_the_examples_own_tests_pass(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_what_the_readme_names_is_there() -> None:

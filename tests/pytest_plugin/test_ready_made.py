@@ -77,7 +77,6 @@ these migrations do not undo what they do
 @@ -4,0 +5 @@
 +comment on table public.users: is people
 
-
 0005_type.sql: its DOWN fails
 
 0005_type.sql:5:1: table "mood" does not exist (SQLSTATE 42P01); roll-back of migration 0005 failed: the migration was rolled back; no migration of this run stands\
@@ -86,7 +85,7 @@ these migrations do not undo what they do
 
 def test_they_tell_every_problem_of_the_files(project: Project) -> None:
     project.files.add("0002_again.sql", "SELECT 1;")
-    project.files.add("0003_wish.sql", "-- asyncmigrate: lock-timeuot=5s\nSELECT 1;")
+    project.files.add("0003_wish.sql", "-- asyncmigrate: lock_timeout=5s\nSELECT 1;")
     project.tests(test_migrations=LINE)
 
     text, outcomes = told(project, "-kfiles")
@@ -99,6 +98,6 @@ the migration files are not valid
 0002_split.sql: `0002_again.sql` and `0002_split.sql` have one version, 0002
   hint: renumber the one that is not applied yet
 
-0003_wish.sql:1:18: there is no directive `lock-timeuot`
+0003_wish.sql:1:18: there is no directive `lock_timeout`
   hint: did you mean `lock-timeout`?\
 """)

@@ -6,18 +6,13 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from asyncmigrate.embedded import embedded_postgres
-
-
-@pytest.fixture(scope="session")
-def dsn() -> Iterator[str]:
-    with embedded_postgres() as server:
-        yield server.dsn()
+from asyncmigrate.testing import *  # noqa: F403 - the tests of the migrations
+from asyncmigrate.testing import MigrationAt
 
 
 @pytest.fixture
-def client(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setenv("DATABASE_URL", dsn)
+def client(migrated_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setenv("DATABASE_URL", migrated_dsn)
     application = importlib.reload(importlib.import_module("app")).app
     with TestClient(application) as client:
         yield client
@@ -35,3 +30,23 @@ def test_an_entry_is_kept(client: TestClient) -> None:
 def test_it_is_ready_once_it_serves(client: TestClient) -> None:
     assert client.get("/health/migrations").status_code == 200
     assert "up to date" in client.get("/migrations").text
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_the_welcome_comes_to_a_book_that_has_entries(
+    migration_at: MigrationAt,
+) -> None:
+    book = migration_at("0002")
+    await book.connection.execute(
+        "INSERT INTO entries (author, text) VALUES ('Ada', 'First')"
+    )
+
+    await book.step()
+
+    rows = await book.connection.fetch("SELECT text FROM entries ORDER BY id")
+    assert [row["text"] for row in rows] == ["First", "Welcome."]
