@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asyncmigrate.errors import MigrationError
     from asyncmigrate.results import (
         AdoptedMigration,
+        AdoptionReport,
         MigrationReport,
         MigrationResult,
         MigrationStatus,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdoptedMigration",
+    "AdoptionReport",
     "MigrationError",
     "MigrationReport",
     "MigrationResult",
@@ -71,6 +73,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "AdoptedMigration",
+            "AdoptionReport",
             "MigrationReport",
             "MigrationResult",
             "MigrationStatus",

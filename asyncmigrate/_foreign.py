@@ -67,7 +67,8 @@ class OldHistory:
     schema: str
     table: str
     rows: tuple[OldRow, ...]
-    """Of a tool that keeps several projects, this directory's own."""
+    project: str = ""
+    """Whose rows these are, where the tool keeps those of several projects."""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"

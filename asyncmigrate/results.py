@@ -168,6 +168,17 @@ class AdoptedMigration:
     """Whether our history had it already, so that nothing is written."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdoptionReport(MigrationReport):
+    """What an adoption made of another tool's history; it runs no migration."""
+
+    tool: str = ""
+    table: str = ""
+    """As SQL has it, quoted where it must be."""
+    mapping: tuple[AdoptedMigration, ...] = ()
+    """Everything that counts as applied, in order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One line of the audit trail: a migration's row, or an event."""

@@ -9,6 +9,7 @@ from asyncmigrate._settings import Connect, Settings, from_arguments
 from asyncmigrate.errors import Conflict
 from asyncmigrate.events import Emit
 from asyncmigrate.results import (
+    AdoptionReport,
     HistoryEntry,
     MigrationReport,
     RepairAction,
@@ -216,7 +217,7 @@ async def adopt(  # noqa: PLR0913 - the contract's arguments
     dry_run: bool = False,
     on_event: Emit | None = None,
     **options: Unpack[Options],
-) -> MigrationReport:
+) -> AdoptionReport:
     """Take over what another tool has applied; runs none of it, and is harmless twice.
 
     Promises:
@@ -237,8 +238,7 @@ async def adopt(  # noqa: PLR0913 - the contract's arguments
             history that there is.
         at: our version up to which files count as applied, for files that are not the
             tool's own; ``V=HEAD`` has it checked that the tool stands at HEAD.
-        dry_run: only look. The report's ``details`` have ``tool``, ``table`` and
-            ``mapping``, a list of `AdoptedMigration`, in either case.
+        dry_run: only look; the report has the mapping in either case.
         on_event: see `migrate`.
         options: any setting, by its name; see `Settings`.
 

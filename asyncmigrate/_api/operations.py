@@ -33,6 +33,7 @@ from asyncmigrate._settings import Settings
 from asyncmigrate.errors import Conflict, ConflictsFound, InvalidUsage
 from asyncmigrate.events import Emit, Warned
 from asyncmigrate.results import (
+    AdoptionReport,
     HistoryEntry,
     MigrationReport,
     MigrationResult,
@@ -190,16 +191,22 @@ async def run_adopt(
     at: str | None = None,
     dry_run: bool = False,
     emit: Emit | None = None,
-) -> MigrationReport:
+) -> AdoptionReport:
     """Take over what another tool has applied; see `adopt`."""
     wish = read_wish(tool, at, allow_out_of_order=settings.allow_out_of_order)
     job = Adopt(_filled(settings), wish)
     report = await _do(job, settings, emit, dry_run=dry_run)
-    if job.decided is not None:
-        report.details["mapping"] = list(job.decided.mapping)
-        adoption = job.decided.adoption
-        report.details["tool"], report.details["table"] = adoption.tool, adoption.place
-    return report
+    assert job.decided is not None  # noqa: S101 - no run ends well without
+    return AdoptionReport(
+        results=report.results,
+        run_id=report.run_id,
+        warnings=report.warnings,
+        dry_run=report.dry_run,
+        details=report.details,
+        tool=job.decided.adoption.tool,
+        table=job.decided.adoption.place,
+        mapping=job.decided.mapping,
+    )
 
 
 async def run_repair(  # noqa: PLR0913 - the command's options

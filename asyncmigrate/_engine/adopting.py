@@ -56,6 +56,7 @@ async def read_old(job: Job, session: Session, history: History) -> None:
         schema=table.schema,
         table=table.name,
         rows=own_rows(tool, rows, job.source.project),
+        project=job.source.project if tool.by_project else "",
     )
     by_row = (table.schema, foreign_locks.LOCK_TABLES_OF.get(tool.name))
     job.locks_by_row = by_row in {(each.schema, each.name) for each in seen}

@@ -81,10 +81,11 @@ def _obstacles(pairing: Pairing, old: OldHistory) -> Iterator[Conflict]:
     for key, message, hint in pairing.meaning.obstacles:
         said = f"{old}, of {name}: {message}"
         yield Conflict(kind="half_done", version=key, message=said, hint=hint)
+    of = f" of the project {old.project}" if old.project else ""
     if pairing.meaning.head is None and not pairing.meaning.obstacles:
         yield Conflict(
             kind="empty",
-            message=f"{old}, of {name}, says that nothing is applied",
+            message=f"{old}, of {name}, says that nothing{of} is applied",
             hint="there is nothing to take over: `asyncmigrate migrate`; or, where the"
             " database has it all the same, `asyncmigrate baseline V`",
         )

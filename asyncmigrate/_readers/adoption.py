@@ -6,20 +6,13 @@ from typing import Any
 from asyncmigrate._readers.document import moment
 from asyncmigrate._readers.tables import Column, TableView, spell_time, spell_took
 from asyncmigrate._readers.text import escape
-from asyncmigrate.results import AdoptedMigration, MigrationReport
+from asyncmigrate.results import AdoptedMigration, AdoptionReport
 
 
-def mapping_of(report: MigrationReport) -> list[AdoptedMigration]:
-    """The mapping that an adoption has put into its report."""
-    found = report.details.get("mapping")
-    rows = found if isinstance(found, list) else []
-    return [row for row in rows if isinstance(row, AdoptedMigration)]
-
-
-def show_mapping(report: MigrationReport, view: TableView) -> str:
+def show_mapping(report: AdoptionReport, view: TableView) -> str:
     """Each migration with what the other tool knows of it; how many, and on what."""
-    rows = mapping_of(report)
-    whose = f"{report.details['tool']}'s history in {report.details['table']}"
+    rows = report.mapping
+    whose = f"{report.tool}'s history in {report.table}"
     lines = view.render(
         [
             Column("version", [escape(row.version) for row in rows], shrinks=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import asyncmigrate
-from asyncmigrate.results import MigrationReport, Status
+from asyncmigrate.results import AdoptionReport, MigrationReport, Status
 from tests.adopt.tools import File, Tool
 from tests.kit.databases import Database
 
@@ -32,7 +32,7 @@ class Switch:
             **options,
         }
 
-    async def adopt(self, **options: object) -> MigrationReport:
+    async def adopt(self, **options: object) -> AdoptionReport:
         return await asyncmigrate.adopt(**self.options(**options))  # type: ignore[arg-type]  # as the settings are
 
     async def migrate(self, **options: object) -> MigrationReport:

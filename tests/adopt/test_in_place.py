@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from asyncmigrate.errors import NotReversible
+from asyncmigrate.errors import ConflictsFound, NotReversible
 from asyncmigrate.events import Recorded
-from asyncmigrate.results import AdoptedMigration, MigrationReport
 from tests.adopt.conftest import Switch, SwitchFrom
 from tests.adopt.tools import IN_PLACE, WHEN, Tool
 from tests.kit.app import versions
@@ -23,12 +22,6 @@ every_tool = pytest.mark.parametrize("tool", IN_PLACE, ids=lambda it: it.name)
 undoable = pytest.mark.parametrize(
     "tool", [tool for tool in IN_PLACE if tool.downs], ids=lambda it: it.name
 )
-
-
-def mapping(report: MigrationReport) -> list[AdoptedMigration]:
-    found = report.details["mapping"]
-    assert isinstance(found, list)
-    return found
 
 
 async def events(switch: Switch) -> list[str]:
@@ -50,7 +43,7 @@ async def test_what_the_tool_applied_is_applied_and_the_next_file_is_pending(
     assert [row["file"] for row in rows] == [file.file for file in files[:-1]]
     assert {(row["origin"], row["state"]) for row in rows} == {("adopt", "applied")}
     assert all(row["checksum"] and row["file_sha256"] for row in rows)
-    assert {each.verified for each in mapping(report)} == {tool.verified}
+    assert {each.verified for each in report.mapping} == {tool.verified}
     assert await switch.rows() == before
     status = await switch.status()
     assert (status.problems, status.warnings) == ((), tool.source().warnings)
@@ -122,7 +115,7 @@ async def test_a_dry_run_shows_the_same_and_writes_nothing(
         row[0]
         for row in await switch.database.fetch("SELECT nspname FROM pg_namespace")
     }
-    assert mapping(shown) == mapping(await switch.adopt())
+    assert shown.mapping == (await switch.adopt()).mapping
 
 
 @pytest.mark.parametrize("name", ["golang-migrate", "prisma"])
@@ -135,7 +128,7 @@ async def test_adopting_twice_is_harmless(name: str, switch_from: SwitchFrom) ->
     again = await switch.adopt()
 
     assert await switch.database.history() == before
-    assert all(each.standing for each in mapping(again))
+    assert all(each.standing for each in again.mapping)
     assert "written" not in again.details
     (event,) = await events(switch)
     assert [each.detail for each in told if isinstance(each, Recorded)] == [event]
@@ -193,3 +186,25 @@ async def test_the_last_run_being_an_adoption_nothing_is_rolled_back_by_it(
 
     with pytest.raises(NotReversible, match="has taken over"):
         await switch.rollback(last_run=True)
+
+
+async def test_of_sqitchs_projects_only_the_directorys_own_is_taken_over(
+    switch_from: SwitchFrom,
+) -> None:
+    switch = await switch_from(BY_NAME["sqitch"])
+    other = """
+    INSERT INTO sqitch.projects VALUES ('other', NULL, now(), 'Snorri', 's@example.org');
+    INSERT INTO sqitch.changes SELECT 'x' || change_id, 'x' || script_hash, change,
+      'other', note, committed_at, committer_name, committer_email, planned_at,
+      planner_name, planner_email FROM sqitch.changes
+    """
+    await switch.database.execute(other)
+
+    report = await switch.adopt()
+
+    assert all(each.verified for each in report.mapping)
+    await switch.database.execute("DELETE FROM sqitch.changes WHERE project = 'other'")
+    assert (await switch.status()).warnings == ()
+    await switch.database.execute("DELETE FROM sqitch.changes")
+    with pytest.raises(ConflictsFound, match="nothing of the project books is applied"):
+        await switch.adopt()

@@ -4,7 +4,7 @@ import pytest
 
 import asyncmigrate
 from asyncmigrate.errors import ConflictsFound, InvalidUsage, UnknownVersion
-from asyncmigrate.results import MigrationReport
+from asyncmigrate.results import AdoptionReport
 from tests.adopt.tools import ALEMBIC, RAILS, TERN, YOYO
 from tests.kit.databases import Database
 
@@ -37,7 +37,7 @@ async def three(database: Database) -> Database:
     return database
 
 
-async def adopt(database: Database, **options: object) -> MigrationReport:
+async def adopt(database: Database, **options: object) -> AdoptionReport:
     return await asyncmigrate.adopt(database.dsn, str(database.files), **options)  # type: ignore[arg-type]  # as the settings are
 
 
@@ -79,9 +79,7 @@ async def test_the_head_is_checked_where_it_is_named(
     shown = await adopt(three, at=f"2={HEADS[tool]}", dry_run=True)
 
     assert f"{tool} stands at {HEADS[tool]}, not at 1" in caught.value.message
-    mapping = shown.details["mapping"]
-    assert isinstance(mapping, list)
-    assert len(mapping) == 2
+    assert len(shown.mapping) == 2
 
 
 async def test_several_heads_of_alembic_are_refused(three: Database) -> None:

@@ -9,6 +9,8 @@ import asyncmigrate
 from asyncmigrate.errors import Conflict, ConflictsFound, MigrationError
 from asyncmigrate.events import Event, MigrationApplied
 from asyncmigrate.results import (
+    AdoptedMigration,
+    AdoptionReport,
     HistoryEntry,
     MigrationReport,
     MigrationResult,
@@ -69,6 +71,9 @@ async def undoing() -> None:
     assert_type(await asyncmigrate.rollback(last_run=True), MigrationReport)
     assert_type(await asyncmigrate.redo(), MigrationReport)
     assert_type(await asyncmigrate.baseline("3"), MigrationReport)
+    adopted = await asyncmigrate.adopt(tool="goose", at="3", dry_run=True)
+    assert_type(adopted, AdoptionReport)
+    assert_type(adopted.mapping, tuple[AdoptedMigration, ...])
     repaired = await asyncmigrate.repair(RepairAction.MARK_APPLIED, ["3"])
     assert_type(repaired, MigrationReport)
 

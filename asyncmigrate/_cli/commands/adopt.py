@@ -47,7 +47,7 @@ def adopt(
     with --at, Alembic, yoyo, Rails and tern.
     """
     from asyncmigrate import _api
-    from asyncmigrate._readers.adoption import mapping_entry, mapping_of, show_mapping
+    from asyncmigrate._readers.adoption import mapping_entry, show_mapping
     from asyncmigrate._readers.tables import TableView
 
     if not dry_run:
@@ -58,15 +58,14 @@ def adopt(
         )
     )
     output = call.output
-    rows = mapping_of(report)
     if not output.quiet:
         view = TableView(paint=output.paint_out, width=output.terminal.table_width)
         output.say(show_mapping(report, view))
     call.finish(
         report,
-        tool=report.details["tool"],
-        table=report.details["table"],
-        mapping=[mapping_entry(row) for row in rows],
+        tool=report.tool,
+        table=report.table,
+        mapping=[mapping_entry(row) for row in report.mapping],
     )
 
 
