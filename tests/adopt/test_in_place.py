@@ -188,7 +188,7 @@ async def test_the_last_run_being_an_adoption_nothing_is_rolled_back_by_it(
         await switch.rollback(last_run=True)
 
 
-async def test_of_sqitchs_projects_only_the_directorys_own_is_taken_over(
+async def test_of_the_projects_of_sqitch_only_that_of_the_directory_is_taken_over(
     switch_from: SwitchFrom,
 ) -> None:
     switch = await switch_from(BY_NAME["sqitch"])
