@@ -1,9 +1,19 @@
 """The lexer cuts as PostgreSQL's does."""
 
+import re
+import sys
+
 import pytest
 from pglast import parser
 
-from asyncmigrate._sql.tokens import IGNORED, TokenKind, Unterminated, tokens
+from asyncmigrate._sql.tokens import (
+    IDENT,
+    IDENT_START,
+    IGNORED,
+    TokenKind,
+    Unterminated,
+    tokens,
+)
 
 
 def meaningful(text: str) -> list[str]:
@@ -109,3 +119,14 @@ def test_operators_that_touch_are_cut_once_each() -> None:
     assert meaningful("+-+-") == ["+", "-", "+", "-"]
     assert meaningful("<+-") == ["<", "+", "-"]
     assert meaningful("@+-") == ["@+-"]
+
+
+def test_an_identifier_may_hold_every_character_above_ascii() -> None:
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+
+    start = re.sub(f"[{IDENT_START}]", "", every)
+    inside = re.sub(f"[{IDENT}]", "", every)
+
+    assert len(every) - len(start) == 26 + 26 + 1 + sys.maxunicode - 127
+    assert not {*start} & {*"azAZ_é\x80"}
+    assert {*start} - {*inside} == {*"0123456789$"}
