@@ -6,6 +6,7 @@ partitioned table, DROP SUBSCRIPTION without a slot), the usual case is assumed.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from asyncmigrate._sql.statement_kind import (
@@ -47,7 +48,14 @@ def classify(text: str) -> StatementKind:
     words = Words(text)
     leading = words.leading(_MOST_WORDS)
     read = _READERS.get(words.next())
-    return replace(read(words) if read else _NOTHING, words=leading)
+    kind = read(words) if read else _NOTHING
+    return _plain(leading) if kind is _NOTHING else replace(kind, words=leading)
+
+
+@lru_cache(maxsize=1 << 10)
+def _plain(leading: tuple[str, ...]) -> StatementKind:
+    """A statement of which there is no more to say than its words."""
+    return StatementKind(words=leading)
 
 
 def _outside(what: NonTransactional, target: Target | None = None) -> StatementKind:
@@ -183,19 +191,23 @@ def _copy(words: Words) -> StatementKind:
 
 
 def _create(words: Words) -> StatementKind:
-    unique = words.skip("UNIQUE")
-    if words.skip("INDEX"):
-        return _create_index(words, unique=unique)
-    if words.skip("DATABASE"):
-        return _outside(NonTransactional.CREATE_DATABASE, Database(name=words.name()))
-    if words.skip("TABLESPACE"):
-        return _outside(NonTransactional.CREATE_TABLESPACE, Database(name=words.name()))
-    if words.skip("SUBSCRIPTION"):
-        return _create_subscription(words)
-    return _NOTHING
+    read = _CREATES.get(words.next())
+    return read(words) if read else _NOTHING
 
 
-def _create_index(words: Words, *, unique: bool) -> StatementKind:
+def _create_unique(words: Words) -> StatementKind:
+    return _create_index(words, unique=True) if words.skip("INDEX") else _NOTHING
+
+
+def _create_database(words: Words) -> StatementKind:
+    return _outside(NonTransactional.CREATE_DATABASE, Database(name=words.name()))
+
+
+def _create_tablespace(words: Words) -> StatementKind:
+    return _outside(NonTransactional.CREATE_TABLESPACE, Database(name=words.name()))
+
+
+def _create_index(words: Words, *, unique: bool = False) -> StatementKind:
     if not words.skip("CONCURRENTLY"):
         return _NOTHING
     if_not_exists = words.skip("IF", "NOT", "EXISTS")
@@ -220,6 +232,15 @@ def _create_subscription(words: Words) -> StatementKind:
     if is_false(makes_slot):
         return _NOTHING
     return _outside(NonTransactional.CREATE_SUBSCRIPTION, target)
+
+
+_CREATES: Final[dict[str, Callable[[Words], StatementKind]]] = {
+    "DATABASE": _create_database,
+    "INDEX": _create_index,
+    "SUBSCRIPTION": _create_subscription,
+    "TABLESPACE": _create_tablespace,
+    "UNIQUE": _create_unique,
+}
 
 
 def _with_options(words: Words) -> dict[str, str]:

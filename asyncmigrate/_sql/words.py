@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from asyncmigrate._sql.tokens import IGNORED, TokenKind, Unterminated, lex
+from asyncmigrate._sql.tokens import BLANKS, IGNORED, TokenKind, Unterminated, lex
 
 Name = tuple[str, ...]
 """A possibly qualified name, its parts unquoted and folded as PostgreSQL does."""
@@ -14,6 +14,13 @@ _LOWER: Final = str.maketrans(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 )
 _LONGEST_NAME: Final = 63
+_WORD: Final = TokenKind.WORD
+_HEAD: Final = re.compile(
+    rf"((?:[A-Za-z_][A-Za-z0-9_]*+[{BLANKS}]++)++)(?=([0-9'\"(),;.*]|\Z)?+)"
+)
+"""Words with blanks alone between them, as nearly every statement begins: none of
+them can be the prefix of a string. They are read at once rather than token by token.
+Behind them, where it can be seen, that what comes next is no word."""
 _END: Final = ("", "")
 _ESCAPE: Final = r"(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|(%s))"
 
@@ -21,26 +28,33 @@ _ESCAPE: Final = r"(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|(%s))"
 class Words:
     """Reads forward through one statement; behind its end everything is empty."""
 
-    __slots__ = ("_at", "_rest", "_seen", "_text")
+    __slots__ = ("_at", "_head", "_rest", "_seen")
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._rest = _meaningful(text)
-        self._seen: list[tuple[str, str]] = []
         self._at = 0
+        self._seen: list[tuple[str, str]] = []
+        self._head: int | None = None
+        """How many words there are before anything else, where that is known."""
+        start = 0
+        if head := _HEAD.match(text):
+            start = head.end()
+            self._seen = [(_WORD, word) for word in head[1].split()]
+            self._head = len(self._seen) if head[2] is not None else None
+        self._rest = _meaningful(text, start)
 
     def _token(self, ahead: int = 0) -> tuple[str, str]:
-        while len(self._seen) <= self._at + ahead:
+        at, seen = self._at + ahead, self._seen
+        while len(seen) <= at:
             token = next(self._rest, None)
             if token is None:
                 return _END
-            self._seen.append(token)
-        return self._seen[self._at + ahead]
+            seen.append(token)
+        return seen[at]
 
     def peek(self, ahead: int = 0) -> str:
         """See a coming token: a word in upper case, anything else as it is spelt."""
         kind, text = self._token(ahead)
-        return text.upper() if kind == TokenKind.WORD else text
+        return text.upper() if kind is _WORD else text
 
     def next(self) -> str:
         """Take a token and return it as `peek` does."""
@@ -66,19 +80,22 @@ class Words:
         return self._token() == _END
 
     def leading(self, most: int) -> tuple[str, ...]:
-        """Return the words that come, without taking them, up to anything else."""
+        """Return the words that it begins with, up to anything else."""
         found: list[str] = []
-        while len(found) < most and self._token(len(found))[0] == TokenKind.WORD:
-            found.append(self.peek(len(found)))
+        while len(found) != self._head and len(found) < most:
+            kind, text = self._token(len(found) - self._at)
+            if kind is not _WORD:
+                break
+            found.append(text.upper())
         return tuple(found)
 
     def identifier(self) -> str | None:
         """Take an identifier; None, and nothing is taken, when there is none."""
         kind, text = self._token()
-        if kind == TokenKind.WORD:
+        if kind is _WORD:
             self._at += 1
             return _truncated(text.translate(_LOWER))
-        if kind != TokenKind.IDENTIFIER:
+        if kind is not TokenKind.IDENTIFIER:
             return None
         self._at += 1
         if text[0] == '"':
@@ -136,11 +153,11 @@ def is_false(value: str) -> bool:
     return value.upper() in {"FALSE", "OFF", "0"}
 
 
-def _meaningful(text: str) -> Iterator[tuple[str, str]]:
+def _meaningful(text: str, start: int) -> Iterator[tuple[str, str]]:
     try:
-        for token in lex(text):
+        for token in lex(text, start):
             if token.kind not in IGNORED:
-                yield token.kind.value, text[token.start : token.end]
+                yield token.kind, text[token.start : token.end]
     except Unterminated:
         return
 

@@ -1,7 +1,12 @@
 """What a statement is, told from its words, and checked against a server."""
 
+from itertools import takewhile
+from operator import itemgetter
+
 import asyncpg
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from asyncmigrate._sql.kinds import (
     CreateIndex,
@@ -16,8 +21,11 @@ from asyncmigrate._sql.kinds import (
     Target,
     classify,
 )
+from asyncmigrate._sql.tokens import IGNORED, TokenKind, Unterminated, lex
+from asyncmigrate._sql.words import Words
 from tests.kit import databases
 from tests.kit.servers import Server
+from tests.sql.strategies import EXPRESSIONS, LABELS, SEPARATORS
 
 OUTSIDE = [
     "CREATE INDEX CONCURRENTLY ON t (a)",
@@ -386,3 +394,46 @@ def test_the_words_are_those_before_anything_else() -> None:
         "F",
     )
     assert classify("a b c d e f g").words == ("A", "B", "C", "D", "E", "F")
+
+
+def lexed(text: str) -> list[tuple[bool, str]]:
+    """Every token, cut by the lexer alone, and whether it is a word."""
+    found = []
+    try:
+        for token in lex(text):
+            if token.kind not in IGNORED:
+                piece = text[token.start : token.end]
+                is_word = token.kind is TokenKind.WORD
+                found.append((is_word, piece.upper() if is_word else piece))
+    except Unterminated:
+        pass
+    return found
+
+
+@given(
+    text=st.lists(
+        st.one_of(
+            st.sampled_from(["CREATE", "table", "U", "u&", "E", "x_1", "é", "'", "$"]),
+            SEPARATORS,
+            EXPRESSIONS,
+            LABELS,
+            st.text(alphabet=" \n'\"$&.;(-/*eU\x1cé\ufeff", max_size=3),
+        ),
+        max_size=9,
+    ).map("".join)
+)
+@example("CREATE TABLE t (a int)")
+@example("SELECT E 'a'")
+@example("SELECT U & 1")
+def test_words_read_at_once_are_those_that_the_lexer_cuts(text: str) -> None:
+    expected = lexed(text)
+    words = Words(text)
+
+    leading = words.leading(6)
+    taken = []
+    while not words.ended:
+        taken.append(words.next())
+
+    assert taken == [piece for _, piece in expected]
+    before = takewhile(itemgetter(0), expected[:6])
+    assert leading == tuple(piece for _, piece in before)
