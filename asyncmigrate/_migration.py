@@ -6,7 +6,7 @@ not hold that digest.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -123,11 +123,17 @@ class Definition:
     up: Part
     down: Part | None
     checksum: str
-    token_checksum: str
+    tokens: Callable[[], str] = field(repr=False, compare=False)
+    """Digests the tokens of the UP, which takes longer than all else of a file."""
     down_checksum: str | None
     irreversible: bool = False
     warnings: tuple[str, ...] = ()
     """What is odd about the files, and stops nothing."""
+
+    @property
+    def token_checksum(self) -> str:
+        """Of an edit and of a row: digested when one of them asks, and not before."""
+        return self.tokens()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Loaded only when a migration has to be read: a directory that is up to date is n
 parsed. All that is wrong with a migration is told at once.
 """
 
+from functools import partial
 from typing import NoReturn
 
 from asyncmigrate._layouts.directives import options_of, stored_text
@@ -11,13 +12,17 @@ from asyncmigrate._layouts.listing import Listing
 from asyncmigrate._layouts.python import read_python
 from asyncmigrate._layouts.texts import text_of
 from asyncmigrate._migration import Definition, Part, Problem, Unreadable
-from asyncmigrate._sql.checksum import normalise, raw_checksum, token_checksum
+from asyncmigrate._sql.checksum import (
+    is_blank,
+    normalise,
+    raw_checksum,
+    token_checksum,
+)
 from asyncmigrate._sql.sections import Section, Sections, read_sections
 from asyncmigrate._sql.tokens import BLANKS
 
 _SOMETHING = "\nSELECT 1;"
 """Behind a text of comments alone, so that its directives are read."""
-_NOTHING = token_checksum("")
 
 
 def define_python(listing: Listing, file: str, digest: str) -> Definition:
@@ -44,7 +49,7 @@ def define_pair(
     up = _half(listing, file, digest, problems)
     down = _half(listing, down_file, down_digest, problems, optional=True)
     irreversible = False
-    if down and token_checksum(down.text) == _NOTHING:
+    if down and is_blank(down.text):
         irreversible, down = down.options.irreversible, None
     return _definition(up, down, file, problems, irreversible=irreversible)
 
@@ -71,7 +76,7 @@ def _half(
         problems += error.problems
         return None
     read = text
-    if optional and token_checksum(text) == _NOTHING:
+    if optional and is_blank(text):
         read += _SOMETHING
     sections = read_sections(read)
     problems += _told(sections, file)
@@ -141,7 +146,7 @@ def _definition(
         up=up,
         down=down,
         checksum=raw_checksum(up.text),
-        token_checksum=token_checksum(up.text),
+        tokens=partial(token_checksum, up.text),
         down_checksum=raw_checksum(stored_text(down)) if down else None,
         irreversible=irreversible,
     )

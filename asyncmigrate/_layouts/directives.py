@@ -136,6 +136,8 @@ _MARKER: Final = "-- DOWN"
 
 def _own_options(text: str, file: str) -> Options:
     """Read the directives in *text* itself, which was read without a problem before."""
+    if "asyncmigrate" not in text.lower():
+        return _SILENT
     section = read_sections(text).up
     return options_of(section, file)[0] if section else Options()
 

@@ -6,6 +6,7 @@ business; the file is imported only to be applied.
 """
 
 import ast
+from functools import partial
 from typing import Final
 
 from asyncmigrate._migration import Definition, Options, Part, Problem, Unreadable
@@ -43,7 +44,7 @@ def read_python(text: str, file: str) -> Definition:
         up=part,
         down=part if has_down else None,
         checksum=checksum,
-        token_checksum=python_token_checksum(text),
+        tokens=partial(python_token_checksum, text),
         down_checksum=checksum if has_down else None,
     )
 

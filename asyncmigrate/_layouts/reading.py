@@ -3,14 +3,19 @@
 Loaded only when a migration has to be read.
 """
 
+from functools import partial
+
 from asyncmigrate._layouts.directives import stored_text
 from asyncmigrate._layouts.halves import Half, Halves
 from asyncmigrate._migration import Definition, Part, Problem, Unreadable
-from asyncmigrate._sql.checksum import normalise, raw_checksum, token_checksum
+from asyncmigrate._sql.checksum import (
+    is_blank,
+    normalise,
+    raw_checksum,
+    token_checksum,
+)
 from asyncmigrate._sql.position import line_column
 from asyncmigrate._sql.tokens import BLANKS, TokenKind, Unterminated, tokens
-
-_NOTHING = token_checksum("")
 
 
 def build(halves: Halves) -> Definition:
@@ -22,7 +27,7 @@ def build(halves: Halves) -> Definition:
     up, down = halves.up, halves.down
     warnings = list(halves.warnings)
     problems = halves.problems + _templates(up)
-    if down and token_checksum(down.text) == _NOTHING:
+    if down and is_blank(down.text):
         down = None
     elif down:
         problems += _templates(down)
@@ -30,7 +35,7 @@ def build(halves: Halves) -> Definition:
         raise Unreadable(
             sorted(problems, key=lambda p: (p.file, p.line or 0, p.column or 0))
         )
-    if token_checksum(up.text) == _NOTHING:
+    if is_blank(up.text):
         warnings.append(f"{up.file} has no statement; it is applied all the same")
     part = _part(up)
     undo = _part(down) if down else None
@@ -38,7 +43,7 @@ def build(halves: Halves) -> Definition:
         up=part,
         down=undo,
         checksum=raw_checksum(part.text),
-        token_checksum=token_checksum(part.text),
+        tokens=partial(token_checksum, part.text),
         down_checksum=raw_checksum(stored_text(undo)) if undo else None,
         warnings=tuple(warnings),
     )

@@ -57,6 +57,14 @@ def token_checksum(text: str) -> str:
         return _digest([("unreadable", text)])
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in it but comments and blanks."""
+    try:
+        return next(_sql_tokens(text), None) is None
+    except Unterminated:
+        return False
+
+
 def python_token_checksum(source: str) -> str:
     """Digest Python source's tokens, without comments and blank lines.
 

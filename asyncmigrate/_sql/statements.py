@@ -232,20 +232,25 @@ class _Scanner:
         return data.stop
 
     def line_comment(self, at: int, end: int) -> int:
-        if self.shows(at, end):
-            if self.nesting is None:
-                self.nesting, self.followed = Nesting(), self.begin
-            for token in lex(self.text, self.followed):  # pragma: no branch
-                if token.start >= at:
-                    break
-                if token.kind not in IGNORED:
-                    self.nesting.feed(significant(self.text, token))
-            self.followed = at
-            if self.nesting.at_top_level:
-                self.stopped_at = at
-                return len(self.text)
+        if self.shows(at, end) and self.at_top_level(at):
+            self.stopped_at = at
+            return len(self.text)
         self.comments.append((at, end))
         return end
+
+    def at_top_level(self, at: int) -> bool:
+        """Whether *at* is outside every parenthesis and body of its statement."""
+        if self.first_token() == at:
+            return True  # between two statements
+        if self.nesting is None:
+            self.nesting, self.followed = Nesting(), self.begin
+        for token in lex(self.text, self.followed):  # pragma: no branch
+            if token.start >= at:
+                break
+            if token.kind not in IGNORED:
+                self.nesting.feed(significant(self.text, token))
+        self.followed = at
+        return self.nesting.at_top_level
 
     def shows(self, at: int, end: int) -> bool:
         return self.on_comment is not None and self.on_comment(at, end)

@@ -52,7 +52,7 @@ def file(  # noqa: PLR0913 - what may differ
             up=Part(text=up, file=path, line=1, options=Options()),
             down=None if down is None else Part(text=down, file=path, line=2),
             checksum=f"sha256:{digest(up)}",
-            token_checksum=f"tokens1:{digest(' '.join(up.split()))}",
+            tokens=lambda: f"tokens1:{digest(' '.join(up.split()))}",
             down_checksum=None if down is None else f"sha256:{digest(down)}",
             irreversible=irreversible,
         )
