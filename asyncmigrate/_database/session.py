@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, LiteralString
 
 import asyncpg
@@ -52,10 +53,7 @@ class Names:
 
     def key_of(self, namespace: str) -> int:
         """The advisory key: a signed 64-bit integer."""
-        parts = ("asyncmigrate", self.tracking_schema, namespace)
-        data = b"".join(part.encode() + b"\0" for part in parts)
-        digest = hashlib.sha256(data).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
+        return _key_of(self.tracking_schema, namespace)
 
     @property
     def key(self) -> str:
@@ -87,6 +85,12 @@ class Message:
     sqlstate: str | None
     is_of_replication: bool
     """Whether a COMMIT says that it waits for its standby no longer: it stands."""
+
+@lru_cache
+def _key_of(tracking_schema: str, namespace: str) -> int:
+    parts = ("asyncmigrate", tracking_schema, namespace)
+    data = b"".join(part.encode() + b"\0" for part in parts)
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big", signed=True)
 
 
 class Session:

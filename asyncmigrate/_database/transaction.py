@@ -139,15 +139,12 @@ def prove(session: Session, *, xid: str | None = None) -> str:
         # Now, since the next query's text is converted when it arrives (measured).
         "RESET client_encoding;"
         "SET LOCAL search_path = pg_catalog, pg_temp;"
-        "SELECT set_config('asyncmigrate.verdict', CASE WHEN"
-        f" {noted} IS DISTINCT FROM"
+        # Left to right: the verdict, every lock given back, the run's taken again.
+        f"SELECT set_config('lock_timeout', CASE WHEN {noted} IS DISTINCT FROM"
         f" pg_current_xact_id_if_assigned()::text THEN '{_ENDED}'"
-        f" WHEN NOT pg_advisory_unlock({key}) THEN '{_RELEASED}' ELSE 'ok' END, true),"
-        " pg_advisory_unlock_all();"
-        "SELECT set_config('lock_timeout', CASE WHEN NOT"
-        f" pg_try_advisory_lock({key}) THEN '{_LOST}'"
-        " WHEN current_setting('asyncmigrate.verdict') = 'ok' THEN '5s'"
-        " ELSE current_setting('asyncmigrate.verdict') END, true);"
+        f" WHEN NOT pg_advisory_unlock({key}) THEN '{_RELEASED}' ELSE '5s' END"
+        " || pg_advisory_unlock_all()::text"
+        f" || CASE WHEN pg_try_advisory_lock({key}) THEN '' ELSE '{_LOST}' END, true);"
     )
 
 
@@ -239,14 +236,18 @@ async def write_locked(session: Session, statements: Sequence[str]) -> None:
 
 def escaped(failure: StatementFailed) -> bool:
     """Whether the proof found that the script ended its transaction."""
-    return failure.sqlstate == "22023" and _ENDED in failure.message
+    return _verdict_is(_ENDED, failure) and not lock_lost(failure)
 
 
 def released(failure: StatementFailed) -> bool:
     """Whether the proof found that the script released the lock."""
-    return failure.sqlstate == "22023" and _RELEASED in failure.message
+    return _verdict_is(_RELEASED, failure) and not lock_lost(failure)
 
 
 def lock_lost(failure: StatementFailed) -> bool:
     """Whether the key was not ours any more when the transaction began."""
-    return failure.sqlstate == "22023" and _LOST in failure.message
+    return _verdict_is(_LOST, failure)
+
+
+def _verdict_is(verdict: str, failure: StatementFailed) -> bool:
+    return failure.sqlstate == "22023" and verdict in failure.message
