@@ -26,6 +26,16 @@ def who_am_i(release: str | None) -> str:
     return f"{user}@{socket.gethostname()}, process {os.getpid()}{application}"
 
 
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """All that one migration sends, where that is one round trip."""
+
+    step: Step
+    text: str
+    start: int
+    """Where the script begins in it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """One run: its identity, its readers, and what stands so far."""
@@ -46,6 +56,8 @@ class Run:
     """The migration that may or may not have committed when the connection is lost."""
     stopping: MigrationError | None = None
     """Why the run ends, as soon as it is known what became of `in_doubt`."""
+    ahead: Trip | None = None
+    """What the next migration will send, written already."""
     written: list[str] = field(default_factory=list)
     """What was written to the history without running anything."""
 

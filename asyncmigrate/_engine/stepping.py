@@ -1,7 +1,7 @@
 """One step after the other: each applied, told, and counted."""
 
 from asyncmigrate._database.session import SEARCH_PATH, Session
-from asyncmigrate._engine.apply import apply
+from asyncmigrate._engine.apply import apply, write_ahead
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.piecewise import apply_piecewise
 from asyncmigrate._engine.prepare import Prepared
@@ -32,6 +32,8 @@ async def take_steps(ready: Prepared, session: Session, run: Run, watch: Watch) 
         await apply_together(planned, session, run, watch)
         return
     for at, (step, script) in enumerate(steps):
+        for coming in steps[at + 1 : at + 2]:
+            write_ahead(*coming, session, run)
         await take_step(step, script, session, run, watch)
         more = at + 1 < len(steps) or repeatables or ready.plan.refresh
         if more and _leaves_traces(script):
