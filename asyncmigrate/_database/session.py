@@ -86,6 +86,7 @@ class Message:
     is_of_replication: bool
     """Whether a COMMIT says that it waits for its standby no longer: it stands."""
 
+
 @lru_cache
 def _key_of(tracking_schema: str, namespace: str) -> int:
     parts = ("asyncmigrate", tracking_schema, namespace)
