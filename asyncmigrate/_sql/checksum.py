@@ -74,7 +74,7 @@ def python_token_checksum(source: str) -> str:
     source = normalise(source)
     try:
         return _digest(_python_tokens(source))
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, UnicodeEncodeError):
         return _digest([("unreadable", source)])
 
 

@@ -124,8 +124,9 @@ async def test_a_signal_before_the_run_ends_the_command_with_a_document(
     cli: Cli,
 ) -> None:
     code = (
-        "import signal, os, sys; from asyncmigrate._cli import app, config;"
-        " config.load = lambda *_: os.kill(os.getpid(), signal.SIGTERM);"
+        "import signal, os, sys; from asyncmigrate._cli import app;"
+        " import asyncmigrate._configuration as configuration;"
+        " configuration.load = lambda *_: os.kill(os.getpid(), signal.SIGTERM);"
         " sys.exit(app.run(['config', '--json']))"
     )
 

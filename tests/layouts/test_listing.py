@@ -188,7 +188,7 @@ def test_a_subfolder_that_may_not_be_listed_is_a_problem(
     [
         ("gone", "there is no such directory"),
         ("file", "this is not a directory"),
-        ("nul\0", "it cannot be read: embedded null byte"),
+        ("nul\0", "it cannot be read: "),
         ("x" * 300, "it cannot be read: File name too long"),
     ],
 )
@@ -201,7 +201,8 @@ def test_a_directory_that_is_none_is_a_problem_with_a_remedy(
     source = read_directory([directory])
 
     (problem,) = source.problems
-    assert str(problem) == f"{directory}: {message}"
+    # What Python says of a NUL differs from version to version.
+    assert str(problem).startswith(f"{directory}: {message}")
     assert problem.hint
     assert source.files == ()
     assert source.warnings == ()
