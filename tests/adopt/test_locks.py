@@ -18,6 +18,7 @@ from tests.adopt.conftest import Switch, SwitchFrom
 from tests.adopt.test_in_place import BY_NAME
 from tests.adopt.tools import TERN, YOYO
 from tests.kit.databases import Database
+from tests.kit.invariants import invariant
 from tests.kit.polling import eventually
 
 
@@ -59,6 +60,7 @@ async def stopped_in_the_middle(switch: Switch) -> asyncpg.Connection:
     return blocker
 
 
+@invariant("I14")
 @pytest.mark.parametrize("name", [*KEYS, NO_KEY])
 async def test_an_old_pod_that_starts_in_the_middle_cannot_run(
     name: str, switch_from: SwitchFrom
