@@ -23,13 +23,10 @@ CACHE = Path(__file__).parent.parent / ".cache" / "bench"
 def main() -> int:
     """Measure what was asked for."""
     options = _options()
-    kept = _kept(options.results)
     if not options.only_publish:
-        kept = _measured(options, kept if options.keep else None)
-        options.results.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(kept, indent=1) + "\n"
-        options.results.write_text(text, encoding="utf-8")
+        _measure(options)
     if options.publish or options.only_publish:
+        kept = _kept(options.results)
         if kept is None:
             print(f"there are no results in {options.results}", file=sys.stderr)
             return 1
@@ -37,11 +34,10 @@ def main() -> int:
     return 0
 
 
-def _measured(
-    options: argparse.Namespace, before: dict[str, Any] | None
-) -> dict[str, Any]:
+def _measure(options: argparse.Namespace) -> None:
     scale = SCALES["quick" if options.quick else options.scale]
     peers, absent = install(CACHE / "peers") if options.peers else ([], {})
+    before = _kept(options.results) if options.keep else None
     rows: list[Row] = []
     with (
         tempfile.TemporaryDirectory(prefix="asyncmigrate-bench-") as folder,
@@ -56,10 +52,12 @@ def _measured(
             folder=Path(folder),
             runner=runner,
         )
+        facts = machine.describe(servers.memory.postgres.version)
         for name in options.scenarios or SCENARIOS:
             rows += _scenario(bench, name)
-        facts = machine.describe(servers.memory.postgres.version)
-    return document(rows, scale=scale.name, machine=facts, before=before)
+            # After each one: what was measured is not lost with what comes later.
+            found = document(rows, scale=scale.name, machine=facts, before=before)
+            _keep(options.results, found)
 
 
 def _scenario(bench: Bench, name: str) -> list[Row]:
@@ -83,6 +81,11 @@ def _kept(results: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(results.read_text("utf-8"))
     return found
+
+
+def _keep(results: Path, found: dict[str, Any]) -> None:
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
