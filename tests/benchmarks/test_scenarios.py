@@ -19,6 +19,7 @@ def servers() -> Generator[Servers]:
         yield servers
 
 
+@pytest.mark.timeout(180)  # some start dozens of processes
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_measures_all_that_it_compares(
     name: str, servers: Servers, tmp_path: Path
