@@ -28,10 +28,11 @@ def measure_apply(bench: Bench) -> list[Row]:
     there = Row(number=4, title="apply, three statements each", series=[])
     back = Row(number=5, title="roll the same back", series=[])
     memory, many = bench.servers.memory, bench.scale.migrations
-    sets = [_Set(bench, memory, tables(many)), _Set(bench, memory, alterations(many))]
+    sets = [_Set(bench, memory, tables(many))]
     if fewer := bench.scale.on_disk:
         disk = bench.servers.disk
         sets += [
+            _Set(bench, memory, alterations(many)),
             _Set(bench, disk, tables(fewer)),
             _Set(bench, disk, alterations(fewer)),
         ]
