@@ -65,13 +65,12 @@ async def test_a_password_comes_from_wherever_it_is_kept(
         ("", {"PGSERVICE": "shop", "PGSYSCONFDIR": str(Path(of_system).parent)}),
     ]
 
-    for number, (way, environment) in enumerate(ways, start=1):
-        (migrations / f"{number}_a.sql").write_text("SELECT 1;")
+    (migrations / "1_a.sql").write_text("SELECT 1;")
+    # After the first one there is nothing to do: another path through the program.
+    for way, environment in ways:
         given = {"DATABASE_URL": way} if way else {}
         told = await cli("migrate", env={**environment, **given})
         assert told.exit_status == 0, (way, environment, told)
-        # With nothing to do it is another path through the program.
-        assert (await cli("migrate", env={**environment, **given})).exit_status == 0
 
 
 @pytest.mark.parametrize("given", [{}, {"PGPASSWORD": "hunter2"}])
