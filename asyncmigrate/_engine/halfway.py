@@ -4,6 +4,7 @@ Every write says how far it is, and does nothing when the lock is somebody else'
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from asyncmigrate._database import history, transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
@@ -20,6 +21,8 @@ from asyncmigrate._sql.script import Script, read_script
 from asyncmigrate.errors import LockLost, NeedsRepair
 
 Columns = dict[str, str | int | None]
+
+_NOT_OURS: Final = "the server says that this session no longer holds it"
 
 
 def half_done(step: Step) -> Applied | None:
@@ -69,7 +72,7 @@ class HalfWay:
         )
         await session.execute(transaction.ourselves())
         if await transaction.keep_lock(session) is None:
-            raise _lock_lost()
+            raise LockLost(_NOT_OURS, left="nothing of it was run")
         rows = await session.ask(f"{sql} RETURNING id")
         self._id = int(rows[0][0] or 0)
         if scripts := script_sql(step.definition, session, self._run):
@@ -159,7 +162,7 @@ class HalfWay:
             session, self._id, columns, run_id=self._run.run_id, ending=ending
         )
         if not await session.ask(sql):
-            raise _lock_lost()
+            raise LockLost(_NOT_OURS, left="what its statements had done by then stays")
 
     async def finish(self) -> None:
         """It is done, or undone."""
@@ -231,7 +234,3 @@ class Piece:
         """Its script; a Python migration has none and comes another way."""
         assert self.ready.script is not None  # noqa: S101 - see above
         return self.ready.script
-
-
-def _lock_lost() -> LockLost:
-    return LockLost("the server says that this session no longer holds it")

@@ -163,7 +163,7 @@ async def test_a_signal_ends_the_statement_on_the_server_and_gives_everything_ba
 async def test_a_waiter_that_is_told_to_end_leaves_the_holder_alone(
     app: App, shop: Cli
 ) -> None:
-    app.add(_0001_slow="CREATE TABLE slow (); SELECT pg_sleep(2);")
+    app.add(_0001_slow="CREATE TABLE slow (); SELECT pg_sleep(60);")
     holder = await shop.start("migrate")
 
     async def held() -> bool:
@@ -171,11 +171,14 @@ async def test_a_waiter_that_is_told_to_end_leaves_the_holder_alone(
 
     await eventually(held)
     waiter = await shop.start("migrate")
-    await anyio.sleep(1)
+    assert waiter.stderr is not None
+    while b"waiting for the lock" not in await waiter.stderr.receive():
+        pass
     waiter.send_signal(signal.SIGTERM)
 
     assert await waiter.wait() == 143
-    assert await holder.wait() == 0
+    assert holder.returncode is None
+    assert await held()
 
 
 @invariant("I9")

@@ -25,6 +25,8 @@ class Proxy:
         """Asked before a simple query is passed on; false swallows it."""
         self.is_deaf = False
         """Swallows what the server answers, while it is set."""
+        self.is_dumb = False
+        """Swallows what the client says, while it is set."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -72,6 +74,8 @@ class Proxy:
         server_writer.close()
 
     async def _passes(self, kind: bytes, payload: bytes) -> bool:
+        if self.is_dumb:
+            return False
         if kind != b"Q" or self.on_query is None:
             return True
         return await self.on_query(payload.rstrip(b"\0").decode())
