@@ -222,6 +222,30 @@ class Applied:
         """What versions are sorted by."""
         return order_of(self.version_key)
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it is known between which of its statements it stands."""
+        return self.statements_total > 0
+
+    @property
+    def how_far(self) -> str:
+        """What of a migration that is half way, or of its roll-back, is done."""
+        if not self.has_place:
+            return "how far it came is not known"
+        whose = " of its roll-back" if self.direction is Direction.DOWN else ""
+        done = f"{self.statements_done} of {self.statements_total} statements"
+        told = f"{done}{whose} are done"
+        if self.undecided:
+            told += f", and what became of statement {self.statements_done + 1} is open"
+        return told
+
+    @property
+    def standing(self) -> str:
+        """Its state, and of what is half way how far it is."""
+        if self.state is State.APPLIED:
+            return self.state
+        return f"{self.state}: {self.how_far}"
+
 
 @dataclass(frozen=True, slots=True)
 class History:

@@ -27,6 +27,7 @@ from asyncmigrate._engine.scope import told_as_errors
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import (
     Applied,
+    Direction,
     History,
     Holder,
     MigrationFile,
@@ -164,7 +165,7 @@ def make_status(  # noqa: PLR0913 - everything that a status is made of
         if not file.version and file.key not in rows
     ]
     half = [
-        f"migration {row.version} stands half done; see `asyncmigrate repair`"
+        f"migration {row.version} stands half done: {row.how_far}; {_remedy(row)}"
         for row in history.rows
         if row.state is State.FAILED
     ]
@@ -175,6 +176,15 @@ def make_status(  # noqa: PLR0913 - everything that a status is made of
         warnings=(*source.warnings, *warnings_of(found)),
         problems=(*map(str, conflicts), *half),
     )
+
+
+def _remedy(row: Applied) -> str:
+    """What settles a migration that failed half way."""
+    if row.undecided or not row.has_place:
+        return "look at what it left, then `asyncmigrate repair`"
+    if row.direction is Direction.DOWN:
+        return "correct its DOWN from there on, then `asyncmigrate rollback`"
+    return "correct the file from there on, then `asyncmigrate migrate`"
 
 
 def problems_of(source: Source) -> list[Problem]:

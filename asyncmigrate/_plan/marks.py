@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from asyncmigrate._migration import (
     Applied,
+    Direction,
     History,
     MigrationFile,
     Problem,
@@ -169,8 +170,7 @@ def _applied(
             event="mark-applied",
             version=row.version,
             detail=f"marked {row.version} {row.name} as applied; it stood"
-            f" {row.state} ({row.direction}) at statement {row.statements_done} of"
-            f" {row.statements_total}",
+            f" {row.standing}",
             row=row,
             columns=columns,
             definition=definitions.get(file.key) if file else None,
@@ -198,7 +198,7 @@ def _pending(
         event="mark-pending",
         version=row.version,
         detail=f"marked {row.version} {row.name} as pending without undoing it; it"
-        f" stood {row.state}",
+        f" stood {row.standing}",
         row=row,
     )
 
@@ -246,26 +246,40 @@ def _renumber(
 def _resume(history: History) -> list[Write | None]:
     half = [row for row in history.rows if row.state is not State.APPLIED]
     if not half:
-        message = "no migration stands half done"
-        raise InvalidUsage(message, hint="`asyncmigrate status` shows what does")
+        message = "no migration stands half done; nothing was changed"
+        raise InvalidUsage(message, hint="`asyncmigrate status` shows what stands")
+    lost = [row for row in half if not row.has_place]
+    if lost:
+        version = lost[0].version
+        message = f"{version} cannot go on: {lost[0].how_far}; nothing was changed"
+        raise InvalidUsage(
+            message,
+            version=version,
+            hint=f"look at what it left, then `asyncmigrate repair --mark-applied"
+            f" {version}` or `--mark-pending {version}`",
+        )
     return [
         Write(
             event="resume",
             version=row.version,
             detail=_resumed(row),
             row=row,
-            columns={
-                "before_image": None,
-                "statements_done": row.statements_done + row.undecided,
-                "state": State.FAILED,
-            },
+            columns={"state": State.FAILED} | _taken_as_done(row),
         )
         for row in half
     ]
 
 
+def _taken_as_done(row: Applied) -> dict[str, str | int | None]:
+    """What the catalogue can decide it still decides; the rest is a person's word."""
+    if not row.undecided:
+        return {}
+    return {"statements_done": row.statements_done + 1, "before_image": None}
+
+
 def _resumed(row: Applied) -> str:
-    what = f"{row.version} {row.name} goes on"
+    whose = "its roll-back " if row.direction is Direction.DOWN else ""
+    what = f"{row.version} {row.name}: {whose}goes on"
     if row.undecided:
         return (
             f"{what} after statement {row.statements_done + 1} of"

@@ -12,7 +12,6 @@ from asyncmigrate._migration import (
     MigrationFile,
     Part,
     RowOrigin,
-    State,
 )
 from asyncmigrate.errors import Conflict
 
@@ -120,9 +119,7 @@ class Write:
         """A sentence on what the history says now."""
         if self.row is None:
             return f"{self.version} has no row in the history"
-        at = f" at statement {self.row.statements_done} of {self.row.statements_total}"
-        half = at if self.row.state is not State.APPLIED else ""
-        return f"{self.row.version} {self.row.name} stands {self.row.state}{half}"
+        return f"{self.row.version} {self.row.name} stands {self.row.standing}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,8 @@
 """Those who wait for the lock disturb nobody, and nobody waits for nothing."""
 
+import asyncio
+import os
+
 import anyio
 import pytest
 
@@ -7,8 +10,9 @@ from asyncmigrate.errors import LockNotAcquired
 from asyncmigrate.events import LockWaiting, MigrationStarted
 from asyncmigrate.results import MigrationReport
 from tests.kit.app import App, versions
+from tests.kit.commands import Cli
 from tests.kit.invariants import invariant
-from tests.kit.locks import KEY, lease, play_holder, sessions
+from tests.kit.locks import KEY, holders, lease, play_holder, sessions
 from tests.kit.polling import eventually
 
 WAITERS = 20
@@ -115,3 +119,61 @@ async def test_an_open_transaction_on_the_lease_row_is_waited_for_and_keeps_no_l
         await admin.execute("ROLLBACK")
 
     assert versions(reports[0]) == ["+0002"]
+
+
+@invariant("I4")
+async def test_a_waiter_leaves_while_the_lock_is_held_once_nothing_is_pending(
+    app: App,
+) -> None:
+    app.add(_0001_a="SELECT 1;", _0002_b="SELECT 1;")
+    await app.migrate()
+    standing = "UPDATE asyncmigrate.schema_migrations SET rolled_back_at = {}"
+    await app.database.execute(f"{standing.format('now()')} WHERE version = '0002'")
+    holder = await play_holder(app.database, beat=None)
+    reports: list[MigrationReport] = []
+
+    async def run() -> None:
+        reports.append(await app.migrate())
+
+    async def waits() -> bool:
+        return bool(app.told(LockWaiting))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await eventually(waits)
+        await app.database.execute(standing.format("NULL"))
+
+    assert versions(reports[0]) == []
+    assert await holders(app.database) == [holder.get_server_pid()]
+    assert (await lease(app.database))["fencing_token"] == 41
+
+
+@invariant("I4")
+async def test_waiters_are_shown_who_builds_which_index_and_how_far_it_is(
+    app: App, shop: Cli
+) -> None:
+    app.add(
+        _0001_ledger="CREATE TABLE ledger (id int); INSERT INTO ledger VALUES (1);",
+        _0002_index="CREATE INDEX CONCURRENTLY ledger_id ON ledger (id);",
+    )
+    await app.migrate(target="0001")
+    writer = await app.database.connect()
+    await writer.execute("BEGIN; INSERT INTO ledger VALUES (2)")
+    task = asyncio.ensure_future(app.migrate())
+
+    async def building() -> bool:
+        return "waiting for writers" in str((await lease(app.database))["progress"])
+
+    await eventually(building)
+    waiter = await shop.start("migrate")
+    assert waiter.stderr is not None
+    shown = ""
+    while "waiting for the lock" not in shown:
+        shown += (await waiter.stderr.receive()).decode()
+    await writer.execute("COMMIT")
+
+    assert f"process {os.getpid()}" in shown
+    assert "at 0002" in shown
+    assert "waiting for writers" in shown
+    assert versions(await task) == ["+0002"]
+    assert await waiter.wait() == 0

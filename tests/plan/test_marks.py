@@ -89,8 +89,8 @@ def test_marking_as_applied_inserts_a_row_or_settles_the_one_there_is() -> None:
     assert settled.row is half
     assert settled.columns is not None
     assert settled.columns["state"] is State.APPLIED
-    assert "at statement 1 of 3" in settled.detail
-    assert settled.found == "0002 name stands failed at statement 1 of 3"
+    assert "it stood failed: 1 of 3 statements are done" in settled.detail
+    assert settled.found == "0002 name stands failed: 1 of 3 statements are done"
 
 
 def test_a_half_done_one_is_settled_also_without_its_file() -> None:
@@ -208,22 +208,32 @@ def test_what_cannot_be_renumbered_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("undecided", "done", "words"),
+    ("undecided", "columns", "words"),
     [
-        (False, 1, "goes on with statement 2 of 3"),
-        (True, 2, "goes on after statement 2 of 3, which is taken as done"),
+        (False, {}, "goes on with statement 2 of 3"),
+        (
+            True,
+            {"statements_done": 2, "before_image": None},
+            "goes on after statement 2 of 3, which is taken as done",
+        ),
     ],
 )
-def test_resuming_takes_what_was_undecided_as_done(
-    *, undecided: bool, done: int, words: str
+def test_resuming_takes_what_was_undecided_as_done_and_nothing_else(
+    *, undecided: bool, columns: dict[str, object], words: str
 ) -> None:
     half = row(ONE, state=State.FAILED, done=1, total=3, undecided=undecided)
 
     (write,) = repair(RepairAction.RESUME, history(half, row(TWO))).writes
 
-    assert write.columns is not None
-    assert write.columns["statements_done"] == done
+    assert write.columns == {"state": State.FAILED, **columns}
     assert words in write.detail
+
+
+def test_what_has_no_place_to_go_on_from_is_not_resumed() -> None:
+    escaped = row(TWO, state=State.FAILED)
+
+    with pytest.raises(InvalidUsage, match="0002 cannot go on: how far it came"):
+        repair(RepairAction.RESUME, history(row(ONE), escaped))
 
 
 def test_nothing_half_done_is_nothing_to_resume() -> None:
@@ -248,4 +258,6 @@ def test_a_write_says_what_it_finds() -> None:
         row=row(ONE, state=State.RUNNING, direction=Direction.DOWN, total=2),
     )
 
-    assert write.found == "0001 name stands running at statement 0 of 2"
+    assert write.found == (
+        "0001 name stands running: 0 of 2 statements of its roll-back are done"
+    )

@@ -63,8 +63,8 @@ def repair(  # noqa: PLR0913 - one flag for each way
 ) -> None:
     """Settle what only a person can decide, after showing what will be written.
 
-    It never runs a migration but with --resume; whatever it writes is kept in the
-    audit trail that `asyncmigrate history` shows.
+    It runs no migration: `migrate` goes on from what it has written. That is kept in
+    the audit trail too, which `asyncmigrate history` shows.
     """
     from asyncmigrate import _api
     from asyncmigrate._readers.summary import texts_of
@@ -106,6 +106,11 @@ def repair(  # noqa: PLR0913 - one flag for each way
         return
     call.confirm("do that", list_of(planned))
     call.finish(call.run(lambda emit: settle(emit, dry=False)), **details)
+    if resume and not call.output.quiet:
+        call.output.tell(
+            "`asyncmigrate migrate` goes on there, or `asyncmigrate rollback` where it"
+            " was being undone"
+        )
 
 
 def _chosen(flags: dict[RepairAction, bool]) -> RepairAction:
