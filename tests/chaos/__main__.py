@@ -1,67 +1,99 @@
-"""The fault suite: `make chaos`, or ``python -m tests.chaos --seed 7 --scale 0.2``."""
+"""The fault suite: ``make chaos``, ``python -m tests.chaos --seed 7 kills crowd``."""
 
 import argparse
 import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asyncmigrate.embedded import embedded_postgres
-from tests.chaos.faults import (
-    Arena,
-    Card,
-    crowd,
-    kill,
-    restart,
-    strike_until_done,
-    terminate,
+from tests.chaos import (
+    crowds,
+    disks,
+    networks,
+    searching,
+    sleeping,
+    striking,
+    writers,
 )
+from tests.chaos.arena import Arena, Scenario
+from tests.chaos.runners import nursery
+from tests.chaos.scores import Score, scorecard
+from tests.kit import servers
+from tests.kit.servers import Server
 
-HEAD = """\
-| fault | injected | runs | applied twice | lost | stuck locks | invalid indexes | leases left |
-| --- | --- | --- | --- | --- | --- | --- | --- |"""
+SCENARIOS: Mapping[str, Scenario] = {
+    "kills": striking.kills,
+    "signals": striking.signals,
+    "sessions": striking.sessions,
+    "restarts": striking.restarts,
+    "sleepers": sleeping.sleepers,
+    "networks": networks.networks,
+    "crowd": crowds.crowd,
+    "culled": crowds.culled,
+    "tablespaces": disks.tablespaces,
+    "disks": disks.disks,
+    "writers": writers.writers,
+    "model": searching.model,
+    "files": searching.files,
+}
 
 
-async def run(seed: int, scale: float) -> bool:
-    """Every scenario, one after the other; whether all of them came out clean."""
-    cards = []
-    with (
-        tempfile.TemporaryDirectory() as place,
-        embedded_postgres(settings={"max_connections": "300"}) as server,
-    ):
-        arena = Arena(server, Path(place), seed)
-        for name, faults, strike in (
-            ("kill -9 of the runner", 250, kill),
-            ("session, keeper or both ended", 100, terminate),
-            ("immediate restart of the server", 40, restart),
-        ):
-            card = Card(name)
-            await strike_until_done(arena, card, max(2, round(faults * scale)), strike)
-            cards.append(card)
-        for name, rounds, kills in (
-            ("50 runners at once", 3, False),
-            ("50 at once, one killed every 100 ms", 2, True),
-        ):
-            card = Card(name)
-            size = max(4, round(50 * min(1.0, scale)))
-            await crowd(arena, card, max(1, round(rounds * scale)), size, kills=kills)
-            cards.append(card)
-    print(HEAD)
-    for card in cards:
-        print(card)
-    return all(card.is_clean for card in cards)
+async def run(names: Sequence[str], seed: int, scale: float) -> list[Score]:
+    """One scenario after the other."""
+    scores = []
+    with tempfile.TemporaryDirectory() as place, servers.launch() as embedded:
+        server = Server(embedded.dsn(), embedded.version * 10_000)
+        async with nursery(Path(place)) as runners:
+            arena = Arena(server, runners, Path(place), seed, scale)
+            for name in names:
+                score = Score(name)
+                scores.append(score)
+                began = time.monotonic()
+                await SCENARIOS[name](arena, score)
+                score.seconds = time.monotonic() - began
+                _tell(score)
+    return scores
+
+
+def _tell(score: Score) -> None:
+    """A line on standard error while it goes on, and what was wrong."""
+    verdict = score.skipped or ("clean" if score.is_clean else "NOT CLEAN")
+    exits = ", ".join(f"{code}: {n}" for code, n in sorted(score.exits.items()))
+    print(
+        f"{score.scenario}: {verdict}, {score.seconds:.0f} s; exits {exits or 'none'}",
+        file=sys.stderr,
+    )
+    for remark in score.remarks[:20]:
+        print(f"  {remark}", file=sys.stderr)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another one, other moments"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="1 takes ten minutes")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
     given = parser.parse_args()
+    unknown = set(given.scenarios) - set(SCENARIOS)
+    if unknown:
+        parser.error(
+            f"no scenarios: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}"
+        )
     began = time.monotonic()
-    clean = asyncio.run(run(given.seed, given.scale))
-    print(f"\nseed {given.seed}, {time.monotonic() - began:.0f} s")
-    return 0 if clean else 1
+    scores = asyncio.run(
+        run(given.scenarios or list(SCENARIOS), given.seed, given.scale)
+    )
+    print(scorecard(scores))
+    for score in scores:
+        for note in score.notes:
+            print(f"\n{score.scenario}: {note}")
+    print(
+        f"\nseed {given.seed}, scale {given.scale:g}, {time.monotonic() - began:.0f} s"
+    )
+    return 0 if all(score.is_clean for score in scores) else 1
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ class Proxy:
         """Swallows what the server answers, while it is set."""
         self.is_dumb = False
         """Swallows what the client says, while it is set."""
+        self.deaf_to: set[int] = set()
+        """The connections, by number, whose answers it swallows from now on."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -56,8 +58,9 @@ class Proxy:
         server_reader, server_writer = await asyncio.open_connection(*self._target)
         self._writers += [writer, server_writer]
         messages: list[tuple[str, bytes]] = []
+        number = len(self.connections)
         self.connections.append(messages)
-        back = asyncio.create_task(self._pipe(server_reader, writer))
+        back = asyncio.create_task(self._pipe(server_reader, writer, number))
         self._tasks.add(back)
         back.add_done_callback(self._tasks.discard)
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -81,11 +84,11 @@ class Proxy:
         return await self.on_query(payload.rstrip(b"\0").decode())
 
     async def _pipe(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(1 << 16):
-                if not self.is_deaf:
+                if not self.is_deaf and number not in self.deaf_to:
                     writer.write(data)
                     await writer.drain()
             writer.close()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from asyncmigrate._layouts import read_directory
 from asyncmigrate._layouts.directives import read_stored_down, stored_down
 from asyncmigrate._migration import Unreadable
+from tests.layouts.spoiling import read_or_refuse, spoiled_directories
 
 PIECES = (
     b"-- UP\n",
@@ -91,3 +92,12 @@ def test_a_text_is_the_lines_of_its_file_from_the_line_that_it_names(
                 # A mark in front of a section goes as one in front of a file does.
                 rest = lines.split("\n", part.line - 1)[-1].removeprefix("\ufeff")
                 assert rest.startswith(part.text)
+
+
+@given(spoiled=spoiled_directories(), named=st.booleans())
+def test_files_cut_short_or_spliced_are_read_or_refused_in_every_layout(
+    spoiled: tuple[str, dict[str, bytes]], *, named: bool
+) -> None:
+    layout, files = spoiled
+
+    read_or_refuse(layout if named else None, files)
