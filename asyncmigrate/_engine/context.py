@@ -4,9 +4,12 @@ import getpass
 import os
 import socket
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from asyncmigrate._database.address import Address
+from asyncmigrate._database.failures import SessionLost
 from asyncmigrate._database.history import Mark
 from asyncmigrate._database.session import Names
 from asyncmigrate._plan import Step
@@ -54,6 +57,8 @@ class Run:
     timeline: tuple[str, str] | None = None
     in_doubt: Step | None = None
     """The migration that may or may not have committed when the connection is lost."""
+    beside: tuple[Step, ...] = ()
+    """Those that stand or fall with `in_doubt`, being of its transaction."""
     stopping: MigrationError | None = None
     """Why the run ends, as soon as it is known what became of `in_doubt`."""
     ahead: Trip | None = None
@@ -91,6 +96,20 @@ class Run:
             if warning not in self.warnings:
                 self.warnings.append(warning)
                 self.emit(Warned(message=warning))
+
+    @contextmanager
+    def committing(self, steps: Sequence[Step]) -> Iterator[None]:
+        """All of *steps* are in doubt when the connection is lost in this block."""
+        *others, self.in_doubt = steps
+        self.beside = tuple(others)
+        try:
+            yield
+        except SessionLost:
+            raise
+        except BaseException:
+            self.in_doubt, self.beside = None, ()
+            raise
+        self.in_doubt, self.beside = None, ()
 
     def standing(self) -> str:
         """How many migrations of this run stand, in words."""

@@ -131,9 +131,8 @@ async def _try(
         _no_progress(steps, rounds, run)
     for at, failure in rounds.left:
         _warn(steps[at][0], failure.message, run)
-    run.in_doubt = steps[-1][0]
-    await transaction.commit(session)
-    run.in_doubt = None
+    with run.committing([step for step, _ in steps]):
+        await transaction.commit(session)
 
 
 async def _one(  # noqa: PLR0913, PLR0917 - what one migration needs

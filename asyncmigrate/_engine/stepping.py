@@ -75,25 +75,29 @@ async def take_step(
 
 
 def settle_doubt(run: Run, history: History) -> None:
-    """What became of the migration that a lost connection interrupted (I11).
+    """What became of the migrations that a lost connection interrupted (I11).
 
     Asked under the lock, on the same server and timeline.
     """
-    step = run.in_doubt
-    run.in_doubt = None
+    step, beside = run.in_doubt, run.beside
+    run.in_doubt, run.beside = None, ()
     run.current = None
     if step is None:
         return
+    for each in (*beside, step):
+        if _stands(each, run, history):
+            finish_step(each, run, 0.0, 1)
+
+
+def _stands(step: Step, run: Run, history: History) -> bool:
+    """Whether the history says that this run has done *step*."""
     rows = (*history.rows, *history.repeatables)
     if isinstance(step, Undo):
-        done = all(row.id != step.row.id for row in rows)
-    else:
-        done = any(
-            row.version_key == step.file.key
-            and row.run_id == run.run_id
-            and row.state is State.APPLIED
-            and row.direction is Direction.UP
-            for row in rows
-        )
-    if done:
-        finish_step(step, run, 0.0, 1)
+        return all(row.id != step.row.id for row in rows)
+    return any(
+        row.version_key == step.file.key
+        and row.run_id == run.run_id
+        and row.state is State.APPLIED
+        and row.direction is Direction.UP
+        for row in rows
+    )

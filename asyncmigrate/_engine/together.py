@@ -126,9 +126,8 @@ async def _try(
             one_by_one=at in attempt.one_by_one,
         )
         attempt.durations.append(time.monotonic() - began)
-    run.in_doubt = steps[-1][0]
-    await transaction.commit(session)
-    run.in_doubt = None
+    with run.committing([step for step, _ in steps]):
+        await transaction.commit(session)
 
 
 def _tell(steps: Steps, failed: int, run: Run, error: MigrationError) -> None:

@@ -145,6 +145,42 @@ async def test_a_commit_in_doubt_is_never_decided_wrongly(app: App, when: str) -
     assert len(app.told(ConnectionLost)) == 1
 
 
+@invariant("I11")
+@pytest.mark.parametrize("together", ["all", "repeatables"])
+async def test_every_migration_of_a_commit_in_doubt_is_in_the_report(
+    app: App, together: str
+) -> None:
+    app.add(_0001_ledger="CREATE TABLE ledger (version int);")
+    single = together == "all"
+    if single:
+        app.add(_0002_more="INSERT INTO ledger VALUES (2);")
+    app.files.add("repeatable/a.sql", "CREATE OR REPLACE VIEW a AS SELECT 1 AS x;")
+    app.files.add("repeatable/b.sql", "CREATE OR REPLACE VIEW b AS SELECT 1 AS x;")
+    async with listening(app.dsn) as proxy:
+
+        async def lose(text: str) -> bool:
+            if text == "COMMIT" and not app.told(ConnectionLost):
+                proxy.is_deaf = True
+                cutting.start_soon(cut_soon)
+            return True
+
+        async def cut_soon() -> None:
+            await anyio.sleep(0.2)
+            proxy.cut()
+            proxy.is_deaf = False
+
+        proxy.on_query = lose
+        async with anyio.create_task_group() as cutting:
+            report = await app.migrate(dsn=proxy.dsn, single_transaction=single)
+
+    assert len(app.told(ConnectionLost)) == 1
+    expected = ["+0001", "+0002", "+repeatable/a.sql", "+repeatable/b.sql"]
+    assert versions(report) == [each for each in expected if single or each != "+0002"]
+    assert [row["state"] for row in await app.database.history()] == ["applied"] * (
+        len(report)
+    )
+
+
 @invariant("I6")
 async def test_a_reply_that_never_comes_is_a_lost_connection(app: App) -> None:
     app.add(_0001_ledger="CREATE TABLE ledger (version int);")
