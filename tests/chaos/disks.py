@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio.to_thread
 import asyncpg
 
 from asyncmigrate.embedded import EmbeddedPostgres
@@ -29,6 +30,12 @@ undecided, since it went down and does not come back without space."""
 
 
 FULL = "SQLSTATE 53100"
+
+NEARLY_A_SEGMENT = """
+SELECT pg_logical_emit_message(false, '', repeat('x', greatest(0, 16400000 - file_offset)))
+FROM pg_walfile_name_offset(pg_current_wal_insert_lsn())
+"""
+"""Uses write-ahead log up, so that soon another segment of it is asked for."""
 
 
 class NotAllowed(Exception):
@@ -134,8 +141,12 @@ async def _ask(server: Server, statement: str) -> None:
 
 
 async def _in_data_directory(arena: Arena, score: Score, disk: Path) -> None:
-    """WAL cannot grow either: the server goes down, and stays down without space."""
-    options = {"max_wal_size": "32MB", "min_wal_size": "32MB"}
+    """WAL cannot grow either: then the server goes down, and stays down."""
+    options = {
+        "wal_level": "replica",
+        "max_wal_size": "32MB",
+        "min_wal_size": "32MB",
+    }
     with servers.launch(data_directory=disk / "data", settings=options) as embedded:
         for number in range(1, arena.count(ROUNDS) + 1):
             await _fill_cluster(arena, score, disk, embedded, number)
@@ -146,13 +157,21 @@ async def _fill_cluster(
 ) -> None:
     server = Server(embedded.dsn(), embedded.version * 10_000)
     rng, ballast = arena.rng(score.scenario, "cluster", number), Ballast(disk)
+
+    def restart() -> None:
+        """It is down, or is just recovering by itself, or was not hit at all."""
+        embedded.stop("immediate")
+        embedded.start()
+
     async with arena.round(score, _bulky(arena, rng), server=server) as one:
         status: int | None = 1
         while status not in {0, None}:
-            ballast.leave(rng.randrange(8192, MEGABYTE * 24))
+            if rng.random() < 0.8:
+                await _ask(server, NEARLY_A_SEGMENT)
+            ballast.leave(rng.randrange(8192, MEGABYTE * 8))
             runner = await one.start(lock_wait="1s", wait_for_database="1s")
             status = await runner.wait(HANG)
             ballast.drop()
-            embedded.start()
+            await anyio.to_thread.run_sync(restart)
             status = await one.end(runner, 0, *FAILED)
             score.faults += status != 0
