@@ -9,7 +9,7 @@ from tests.kit.catalogue import snapshot
 from tests.kit.proxy import listening
 
 SQL = "CREATE TABLE a (id int);"
-ONE_READING = re.compile(r"(\s*SELECT\b[^;]*;)?COPY \([^;]*\) TO STDOUT")
+ONE_READING = re.compile(r"(\s*SELECT\b[^;]*;)?COPY \([^;]*\) TO STDOUT *")
 
 
 async def test_it_tells_in_order_what_would_run_with_its_sql(app: App) -> None:
@@ -40,7 +40,7 @@ async def test_it_changes_nothing_at_all_and_takes_no_lock(app: App) -> None:
 
     assert await snapshot(connection, ignoring=()) == before
     assert [query for query in proxy.queries if "advisory" in query.lower()] == []
-    assert all(ONE_READING.fullmatch(query) for query in proxy.queries)
+    assert [q for q in proxy.queries if not ONE_READING.fullmatch(q)] == []
 
 
 async def test_a_role_that_may_only_connect_can_ask(app: App) -> None:
