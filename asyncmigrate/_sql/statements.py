@@ -9,7 +9,7 @@ by data, are read token by token. Statements and the gaps between them are the t
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from asyncmigrate._sql.nesting import Nesting
 from asyncmigrate._sql.tokens import (
@@ -30,8 +30,7 @@ from asyncmigrate._sql.tokens import (
 __all__ = ["Scan", "Statement", "Unterminated", "scan", "split"]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of a script, or one line of psql's."""
 
     text: str
@@ -141,6 +140,7 @@ class _Scanner:
 
     def run(self) -> int:
         text, search, first = self.text, _JUMP.search, ""
+        keep = self.statements.append
         position = self.pass_touching(1) if self.begin == 1 else self.begin
         while found := search(text, position):
             passed = position
@@ -149,7 +149,17 @@ class _Scanner:
             if first in "'\"":
                 continue
             if first == ";":
-                position = self.semicolon(at)
+                start = self.first_token() if self.comments else _skip(text, self.begin)
+                if text[start] in "cC" and self.goes_on(start, at):
+                    position = self.token_by_token(start, at)
+                    continue
+                piece = text[start:at].rstrip(BLANKS)
+                if self.comments and self.comments[-1][1] >= start + len(piece):
+                    self.add(at, position)
+                    continue
+                if piece:
+                    keep(Statement(piece, start, start + len(piece), position))
+                self.begin_at(position)
             elif first == "-":
                 position = self.line_comment(at, position)
             elif first == "/":
@@ -165,28 +175,19 @@ class _Scanner:
         self.add(self.stopped_at, self.stopped_at)
         return self.stopped_at
 
-    def semicolon(self, at: int) -> int:
-        text = self.text
-        start = self.first_token()
-        special = text[start] in "cC" and _SPECIAL.match(text, start)
-        if special and _may_hold_more(text[start:at]):
-            return self.token_by_token(start, at)
-        piece = text[start:at].rstrip(BLANKS)
-        end = start + len(piece)
-        if self.comments and self.comments[-1][1] >= end:
-            self.add(at, at + 1)
-            return at + 1
-        if piece:
-            self.statements.append(Statement(piece, start, end, at + 1))
-        self.begin_at(at + 1)
-        return at + 1
+    def goes_on(self, start: int, at: int) -> bool:
+        """Whether the statement may hold the semicolon, or be followed by data."""
+        if not _SPECIAL.match(self.text, start):
+            return False
+        head = self.text[start:at].lower()  # four times faster than ignoring case
+        return any(word in head for word in _HOLDS_MORE)
 
     def first_token(self) -> int:
-        start = _blank_end(self.text, self.begin)
+        start = _skip(self.text, self.begin)
         for opens, closes in self.comments:
             if opens != start:
                 break
-            start = _blank_end(self.text, closes)
+            start = _skip(self.text, closes)
         return start
 
     def add(self, end: int, stop: int, data: tuple[int, int] | None = None) -> None:
@@ -294,11 +295,7 @@ class _Scanner:
         return end
 
 
-def _may_hold_more(head: str) -> bool:
-    head = head.lower()  # four times faster than a pattern that ignores case
-    return any(word in head for word in _HOLDS_MORE)
-
-
-def _blank_end(text: str, position: int) -> int:
+def _skip(text: str, position: int) -> int:
+    """Pass blanks."""
     found = _BLANK.match(text, position)
     return found.end() if found else position
