@@ -80,14 +80,17 @@ def python_token_checksum(source: str) -> str:
 
 def _sql_tokens(text: str) -> Iterator[tuple[str, str]]:
     for kind, start, end in tokens(text):
+        if kind is TokenKind.SPACE:
+            continue
         if kind is TokenKind.WORD:
-            yield "word", text[start:end].translate(_LOWER)
+            word = text[start:end]
+            yield "word", word if word.islower() else word.translate(_LOWER)
         elif kind is TokenKind.COPY_END:
             yield "copy end", "\\."
         elif kind is TokenKind.META_COMMAND:
             yield "meta-command", text[start:end].rstrip(BLANKS)
         elif kind not in IGNORED:
-            yield kind.value, text[start:end]
+            yield kind, text[start:end]
 
 
 def _python_tokens(source: str) -> Iterator[tuple[str, str]]:

@@ -117,6 +117,12 @@ _WHAT: Final = {
     TokenKind.STRING: "string",
     TokenKind.IDENTIFIER: "quoted identifier",
 }
+_SIMPLE: Final = frozenset(
+    number
+    for number, kind in enumerate(_KINDS)
+    if kind in {"space", "word", "punctuation", "line comment"}
+)
+"""The kinds that end where the expression ends, by number: an enum hashes slowly."""
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
 _DECIDES_OPERATOR: Final = re.compile(r"[~!@#^&|`?%]")
 _COMMENT_OPENS: Final = re.compile(r"/\*|--")
@@ -135,9 +141,14 @@ def lex(text: str, start: int = 0) -> Iterator[Token]:
         position = 1
         yield Token(TokenKind.SPACE, 0, 1)
     match = _TOKEN.match
+    made = tuple.__new__  # half of what the class's own constructor takes
     while found := match(text, position):
         at, position = found.span()
-        kind = _KINDS[found.lastindex or 0]
+        number = found.lastindex or 0
+        kind = _KINDS[number]
+        if number in _SIMPLE:
+            yield made(Token, (kind, at, position))
+            continue
         if kind is TokenKind.OPERATOR:
             position = at
             for end in _operator_ends(text[at : found.end()], at):

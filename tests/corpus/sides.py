@@ -152,9 +152,11 @@ class Corpus:
     def _leave_out(self, file: MigrationFile) -> None:
         """Skip the files of a migration, both halves of a pair."""
         folder, _, name = file.file.rpartition("/")
-        if self.layout == "sqitch":  # the plan wants the script: let it do nothing
-            script = self.directories[0] / file.file
-            script.write_text("-- left out\n", encoding="utf-8")
+        if self.layout == "sqitch":  # the plan wants the scripts: let them do nothing
+            for half in (file.file, file.file.replace("deploy/", "revert/", 1)):
+                script = self.directories[0] / half
+                if script.exists():
+                    script.write_text("-- left out\n", encoding="utf-8")
             return
         self.skip.append(f"{folder}/*" if name == "up.sql" else file.file)
         if ".up." in name:

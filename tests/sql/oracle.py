@@ -85,7 +85,7 @@ def compare(name: str, text: str, findings: Findings) -> None:
 def compare_directory(directory: Path) -> Findings:
     """Compare every script below *directory*."""
     findings = Findings()
-    for path in sorted(directory.rglob("*.sql")):
+    for path in sorted(filter(Path.is_file, directory.rglob("*.sql"))):
         compare(path.name, path.read_text("utf-8", errors="replace"), findings)
     return findings
 
