@@ -22,8 +22,8 @@ class Scale:
     migrations: int
     """Applied and rolled back in rows 4 and 5."""
     on_disk: int
-    """The same on the disk, where each takes ten times as long; without any one set in
-    memory is all."""
+    """The same on the disk, where each takes ten times as long, and of alterations;
+    without any the tables in memory are all."""
     files: tuple[int, ...]
     """In a start with nothing to do."""
     processes: int

@@ -32,7 +32,7 @@ def measure_apply(bench: Bench) -> list[Row]:
     if fewer := bench.scale.on_disk:
         disk = bench.servers.disk
         sets += [
-            _Set(bench, memory, alterations(many)),
+            _Set(bench, memory, alterations(fewer)),
             _Set(bench, disk, tables(fewer)),
             _Set(bench, disk, alterations(fewer)),
         ]
