@@ -39,12 +39,15 @@ async def dial(run: Run, patience: float) -> Session:
 
 
 @asynccontextmanager
-async def open_run_session(run: Run, patience: float) -> AsyncGenerator[Session]:
+async def open_run_session(
+    run: Run, patience: float, session: Session | None = None
+) -> AsyncGenerator[Session]:
     """A session that is closed in every ending, within ``cleanup_grace`` seconds.
 
-    Cancelled while it closes: the socket is cut, and the server rolls back.
+    A *session* that is open already is only closed. Cancelled while it closes: the
+    socket is cut, and the server rolls back.
     """
-    session = await dial(run, patience)
+    session = session or await dial(run, patience)
     try:
         yield session
     finally:

@@ -15,6 +15,7 @@ from asyncmigrate._database.session import Message, Session
 from asyncmigrate._engine.adopting import growth_for, hold_old
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.doubt import Losses, gone, settle
+from asyncmigrate._engine.inheriting import new_heir
 from asyncmigrate._engine.jobs import Job
 from asyncmigrate._engine.keeper import keep_lease
 from asyncmigrate._engine.looking import look
@@ -73,11 +74,16 @@ async def _on_sessions(job: Job, run: Run) -> None:
     losses = Losses(run)
     understood: Understood = {}
     patience = run.settings.wait_for_database
+    heir: Session | None = None
     while True:
         losses.begin()
+        inherited, heir = heir, None
         try:
-            async with open_run_session(run, patience) as session:
-                return await _on_session(job, run, session, understood)
+            async with open_run_session(run, patience, inherited) as session:
+                holds = inherited is not None
+                heir = await _on_session(job, run, session, understood, holds=holds)
+            if heir is None:
+                return
         except Renew:
             continue
         except StatementFailed as failure:
@@ -98,35 +104,50 @@ async def _on_sessions(job: Job, run: Run) -> None:
 
 
 async def _on_session(
-    job: Job, run: Run, session: Session, understood: Understood
-) -> None:
-    """The eight steps."""
+    job: Job, run: Run, session: Session, understood: Understood, *, holds: bool
+) -> Session | None:
+    """The eight steps, or those under the lock, where *session* holds it already.
+
+    The result is another session that holds it, where the run is to go on with one.
+    """
     session.listen(_noticed(run))
-    seen = await look(session)  # 1 look
-    run.warn(*await growth_for(job, session, seen.history))
-    ready = await prepare(job, session, seen.history, run.settings, understood)
-    run.warn(*job.source.warnings, *ready.plan.warnings)
-    if ready.plan.is_empty and run.in_doubt is None:
-        return
-    await require_sound(session, run)  # 2 sound?
+    exists = True
+    if not holds:
+        seen = await look(session)  # 1 look
+        run.warn(*await growth_for(job, session, seen.history))
+        ready = await prepare(job, session, seen.history, run.settings, understood)
+        run.warn(*job.source.warnings, *ready.plan.warnings)
+        if ready.plan.is_empty and run.in_doubt is None:
+            return None
+        await require_sound(session, run)  # 2 sound?
+        exists = seen.history.exists
     try:
-        if not await acquire(  # 3 lock and lease, in one statement
-            session, run, exists=seen.history.exists, is_done=_is_done(job, run)
+        if holds or await acquire(  # 3 lock and lease, in one statement
+            session, run, exists=exists, is_done=_is_done(job, run)
         ):
-            return
-        async with keep_lease(run, session) as watch:  # 4 lease
-            await hold_old(job, session, run)
-            seen = await look(session)  # 5 look again
-            settle(run, seen.history)
-            ready = await prepare(job, session, seen.history, run.settings, understood)
-            run.warn(*ready.plan.warnings)
-            run.total = len(run.results) + len(ready.plan.steps)
-            if not ready.plan.is_empty:
-                run.emit(Planned(run_id=run.run_id, steps=len(ready.plan.steps)))
-            await take_steps(ready, session, run, watch)  # 6 apply, 7 between
-            await write_marks(ready.plan, session, run)
+            await _under_lock(job, run, session, understood)
+    except Renew:
+        return await new_heir(session, run)
     finally:
         await _release(session, run)  # 8 release
+    return None
+
+
+async def _under_lock(
+    job: Job, run: Run, session: Session, understood: Understood
+) -> None:
+    async with keep_lease(run, session) as watch:  # 4 lease
+        await hold_old(job, session, run)
+        seen = await look(session)  # 5 look again
+        settle(run, seen.history)
+        ready = await prepare(job, session, seen.history, run.settings, understood)
+        run.warn(*ready.plan.warnings)
+        total = len(run.results) + len(ready.plan.steps)
+        if not ready.plan.is_empty and total != run.total:
+            run.emit(Planned(run_id=run.run_id, steps=len(ready.plan.steps)))
+        run.total = total
+        await take_steps(ready, session, run, watch)  # 6 apply, 7 between
+        await write_marks(ready.plan, session, run)
 
 
 async def _release(session: Session, run: Run) -> None:
