@@ -51,6 +51,14 @@ viewBox="0 0 {width} {height}" role="img">
 """
 
 
+def can_be_drawn(series: Series) -> bool:
+    """Whether a picture says more than a line; zero has no place on the axis."""
+    values = [value for column in series.values.values() for value in column]
+    return len(series.values) > 2 and all(
+        value is None or value > 0 for value in values
+    )
+
+
 def svg(series: Series, title: str) -> str:
     """The picture."""
     names = sorted(series.values, key=lambda name: median(series.values[name]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import median, quartiles
-from benchmarks.plots import svg
+from benchmarks.plots import can_be_drawn, svg
 from benchmarks.report import number
 from benchmarks.results import Judged, Row, Series, Verdict, read
 
@@ -43,7 +43,7 @@ def publish(found: Mapping[str, Any]) -> None:
         old.unlink()
     for row in rows:
         for series in row.series:
-            if len(series.values) > 1:
+            if can_be_drawn(series):
                 picture = svg(series, f"{_capital(row.title)}: {series.title}")
                 (FOLDER / f"{series.key}.svg").write_text(picture, encoding="utf-8")
     (FOLDER / "figures.md").write_text(_figures(rows), encoding="utf-8")
@@ -106,7 +106,7 @@ def _series(series: Series) -> Iterator[str]:
     yield ""
     yield f"### {_capital(series.title)}"
     yield ""
-    if len(series.values) > 1:
+    if can_be_drawn(series):
         yield f"![{series.title}]({series.key}.svg)"
         yield ""
     yield f"| | {series.unit} | middle half | x {series.reference} | runs |"

@@ -24,7 +24,11 @@ def a_series(aims: tuple[Aim, ...] = ()) -> Series:
         key="command-100",
         title="100 files & more",
         reference="floor",
-        values={"floor": [100.0, 400.0, 200.0], "asyncmigrate": [30.0, 100.0, 80.0]},
+        values={
+            "floor": [100.0, 400.0, 200.0],
+            "asyncmigrate": [30.0, 100.0, 80.0],
+            "yoyo 9.0": [500.0, None, 500.0],
+        },
         absent={"sqitch": "not installed"},
         aims=aims,
     )
