@@ -79,9 +79,10 @@ def _read_environment(request: Request, environment: "os._Environ[str]") -> bool
     request.dsn = environment.get("DATABASE_URL", "")
     for variable, value in environment.items():
         if variable.startswith("ASYNCMIGRATE_"):
-            if variable == "ASYNCMIGRATE_FAST" or variable.startswith(
-                "ASYNCMIGRATE_TEST_"
-            ):
+            if variable in (
+                "ASYNCMIGRATE_FAST",
+                "ASYNCMIGRATE_PYTEST_DSN",
+            ) or variable.startswith("ASYNCMIGRATE_TEST_"):
                 continue
             if variable not in _VARIABLES or not _set(
                 request, _VARIABLES[variable], value

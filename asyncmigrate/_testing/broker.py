@@ -1,22 +1,24 @@
 """What the processes of one test session share: one embedded server, one failure.
 
-The process that starts the others listens on a socket of its own. It starts a server
+The process that starts the others listens on a port of its own. It starts a server
 when the first of them asks, and ends it when all of them are gone; and it remembers
-what the first one met, so that the others need not fail at the same again.
+what the first one met, so that the others need not fail at the same again. Whoever
+does not know the word that only they were told gets no answer.
 """
 
 import contextlib
 import json
-import shutil
+import secrets
 import socket
-import tempfile
 import threading
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from asyncmigrate.embedded import EmbeddedPostgres
 from asyncmigrate.errors import EmbeddedServerUnavailable
 
+if TYPE_CHECKING:
+    from asyncmigrate.embedded import EmbeddedPostgres
+
+_HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 120.0
 """Seconds; a server on a busy machine takes some to start."""
 
@@ -25,11 +27,10 @@ class Broker:
     """Listens from the moment it is made, in a daemon thread, until it is closed."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="asyncmigrate-tests-"))
-        self.address = str(self._home / "socket")
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(self.address)
-        self._socket.listen()
+        self._socket = socket.create_server((_HOST, 0))
+        self._word = secrets.token_hex(16)
+        self.address = f"{self._socket.getsockname()[1]} {self._word}"
+        """What the other processes are told: the port, and the word."""
         self._lock = threading.Lock()
         self._server: EmbeddedPostgres | None = None
         self._failures: dict[str, str] = {}
@@ -38,14 +39,13 @@ class Broker:
         ).start()
 
     def close(self) -> None:
-        """End the server, and what was made for the socket."""
+        """Listen no more, and end the server."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         with self._lock:
             if self._server is not None:
                 self._server.close()
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def _listen(self) -> None:
         while True:
@@ -59,6 +59,8 @@ class Broker:
                 connection.sendall(json.dumps(answer).encode())
 
     def _answer(self, question: dict[str, Any]) -> object:
+        if not secrets.compare_digest(str(question.pop("word", "")), self._word):
+            return None
         match question:
             case {"server": version}:
                 return self._start(version)
@@ -71,6 +73,9 @@ class Broker:
                 return None
 
     def _start(self, version: str | None) -> dict[str, Any]:
+        # Most sessions of pytest-xdist never ask for a server.
+        from asyncmigrate.embedded import EmbeddedPostgres  # noqa: PLC0415
+
         with self._lock:
             try:
                 if self._server is None:
@@ -83,7 +88,7 @@ class Broker:
 
 
 def ask_for_server(address: str, version: str | None) -> str | None:
-    """The DSN of the session's server; null when nobody listens any more.
+    """The DSN of the session's server; null when nobody listens here.
 
     Raises:
         EmbeddedServerUnavailable: it could not be started.
@@ -109,11 +114,10 @@ def tell_failure(address: str | None, key: str, message: str) -> None:
 
 
 def _ask(address: str, question: dict[str, Any]) -> object:
+    port, _, word = address.partition(" ")
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_PATIENCE)
-            connection.connect(address)
-            connection.sendall(json.dumps(question).encode())
+        with socket.create_connection((_HOST, int(port)), _PATIENCE) as connection:
+            connection.sendall(json.dumps({**question, "word": word}).encode())
             connection.shutdown(socket.SHUT_WR)
             answer: object = json.loads(_read(connection))
             return answer

@@ -129,10 +129,18 @@ class Databases:
             self.run(lambda: yard.drop(name))
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run *work* in the loop of the background thread, and wait for it."""
+        """Run *work* in the loop of the background thread, and wait for it.
+
+        Interrupted: the work is cancelled.
+        """
         self._started()
         assert self._portal is not None  # noqa: S101 - `_started` gave it
-        return self._portal.call(work)
+        done = self._portal.start_task_soon(work)
+        try:
+            return done.result()
+        except BaseException:
+            done.cancel()
+            raise
 
     def explain(self, error: MigrationError) -> str:
         """What keeps a database from being there: all of it, and the next time less."""

@@ -15,6 +15,8 @@ from asyncmigrate._testing.yard import Yard
 
 READY: Final = 2
 """How many stand ready at most. A third one helped no test (measured)."""
+_FAREWELL: Final = 10.0
+"""Seconds for what is under way to be given up; a server that stands still gives none."""
 _CLUTTER: Final = 8
 """So many used ones may lie about before a new one has to wait."""
 
@@ -65,7 +67,7 @@ class Stock:
     async def stop(self) -> None:
         """Make no more. What is there is for the yard to drop."""
         self._work.cancel()
-        await asyncio.wait([self._work])
+        await asyncio.wait([self._work], timeout=_FAREWELL)
 
     def _was_taken(self) -> None:
         self._expected -= 1

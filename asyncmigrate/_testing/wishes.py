@@ -51,7 +51,7 @@ class Wishes:
     project: str
     """Whose templates replace one another."""
     broker: str | None = None
-    """The socket of the process that started this one as one of several."""
+    """Where the process listens that started this one as one of several."""
     expected: int = 0
     """How many tests will ask for a database of their own."""
 

@@ -37,6 +37,8 @@ APPLICATION: Final = "asyncmigrate tests"
 _NAMES: Final = Names("asyncmigrate", "default")
 _FAREWELL: Final = 10.0
 """Seconds in which a half-made database is dropped when the session is interrupted."""
+_LONGEST_FAREWELL: Final = 60.0
+"""Seconds in which everything is dropped at the end; the rest the next session finds."""
 _NO_SUCH_DATABASE: Final = "3D000"
 _DUPLICATE: Final = "42P04"
 _DAY: Final = 24 * 60 * 60
@@ -87,7 +89,7 @@ class Yard:
         if session is None:
             return
         try:
-            with suppress(SessionLost, StatementFailed):
+            with bounded(_LONGEST_FAREWELL), suppress(SessionLost, StatementFailed):
                 for known in await databases.list_databases(session) if sweep else ():
                     if known.key == self.owner or self._is_dead(known):
                         await self._drop(session, known.name)

@@ -20,6 +20,7 @@ from asyncmigrate.results import (
     Standing,
     Status,
 )
+from asyncmigrate.testing import MigrationAt, StagedDatabase
 
 if TYPE_CHECKING:
     import asyncpg
@@ -101,6 +102,15 @@ async def failing() -> None:
         assert_type(error.line, int | None)
         assert_type(error.hint, str | None)
         assert_type(error.exit_status, int)
+
+
+async def staging(migration_at: MigrationAt) -> None:
+    database = migration_at("0001")
+    assert_type(database, StagedDatabase)
+    assert_type(database.dsn, str)
+    assert_type(await database.step(), MigrationReport)
+    assert_type(database.step_sync("0003"), MigrationReport)
+    assert_type(await database.connection.execute("SELECT 1"), str)
 
 
 factory: Callable[[], Awaitable[object]] = connect
