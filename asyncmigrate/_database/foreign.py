@@ -40,6 +40,14 @@ LEFT JOIN pg_catalog.pg_class AS c
 """
 """The newest adoption, and what the table that it names is by now."""
 
+UNDONE_SINCE: Final[LiteralString] = """
+SELECT version_key, pg_catalog.to_char(pg_catalog.max(rolled_back_at) AT TIME ZONE 'UTC',
+       'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+FROM {schema}.schema_migrations
+WHERE namespace = {namespace} AND origin = 'adopt' AND rolled_back_at IS NOT NULL
+GROUP BY version_key
+"""
+
 
 def _utc(column: LiteralString) -> LiteralString:
     """A time as ISO 8601 in UTC; one without a zone is in that of this session."""
@@ -212,6 +220,12 @@ class Kept:
     kind: str | None
     """What the table is; null when it is gone."""
     secured: bool
+
+
+async def read_undone(session: Session) -> dict[str, str]:
+    """What was taken over and lost its standing since, and when. One round trip."""
+    rows = await session.ask(session.fill(UNDONE_SINCE))
+    return {key or "": at or "" for key, at in rows}
 
 
 async def read_adoption(session: Session) -> Kept | None:

@@ -8,7 +8,7 @@ from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import History, Problem, Unreadable
 from asyncmigrate._plan import Plan
 from asyncmigrate._plan.adopt import Adopting, decide_adopt, require_mark
-from asyncmigrate._plan.adoption import Adoption
+from asyncmigrate._plan.adoption import Before
 from asyncmigrate._plan.old_tables import AdoptWish
 from asyncmigrate._plan.pairing import Pairing, pair_by_mark, pair_in_place
 
@@ -21,8 +21,8 @@ class Adopt:
     wish: AdoptWish
     old: OldHistory | None = None
     """As it was last read."""
-    last: Adoption | None = None
-    """What was taken over before; null for the first time."""
+    before: Before = field(default_factory=Before)
+    """What was taken over before."""
     locks_by_row: bool = False
     """Whether the tool has the table whose rows are its locks."""
     decided: Adopting | None = None
@@ -53,7 +53,7 @@ class Adopt:
             pairing=pairing,
             proofs=self._proofs,
             wish=self.wish,
-            last=self.last,
+            before=self.before,
         )
         return self.decided.plan
 

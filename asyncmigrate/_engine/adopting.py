@@ -24,7 +24,7 @@ from asyncmigrate._engine.waiting import ANNOUNCE_EVERY
 from asyncmigrate._foreign import OldHistory, digest
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import Blocker, History
-from asyncmigrate._plan.adoption import Adoption
+from asyncmigrate._plan.adoption import Adoption, Before
 from asyncmigrate._plan.old_tables import choose_table, is_readable, names_to_find
 from asyncmigrate._plan.old_tools import BY_NAME, own_rows
 from asyncmigrate.errors import DatabaseUnusable, LockNotAcquired, PrivilegeMissing
@@ -60,8 +60,12 @@ async def read_old(job: Job, session: Session, history: History) -> None:
     )
     by_row = (table.schema, foreign_locks.LOCK_TABLES_OF.get(tool.name))
     job.locks_by_row = by_row in {(each.schema, each.name) for each in seen}
-    kept = await foreign.read_adoption(session) if history.exists else None
-    job.last = Adoption.read(kept.detail) if kept else None
+    if history.exists:
+        kept = await foreign.read_adoption(session)
+        job.before = Before(
+            adoption=Adoption.read(kept.detail) if kept else None,
+            undone=await foreign.read_undone(session) if kept else {},
+        )
 
 
 def _unreadable(table: str, failure: StatementFailed) -> DatabaseUnusable:

@@ -12,7 +12,7 @@ from asyncmigrate._migration import (
     RowOrigin,
 )
 from asyncmigrate._plan.adopt_findings import weigh
-from asyncmigrate._plan.adoption import Adoption
+from asyncmigrate._plan.adoption import Adoption, Before
 from asyncmigrate._plan.compare import problems_as_conflicts
 from asyncmigrate._plan.old_tables import AdoptWish
 from asyncmigrate._plan.pairing import Pairing, Proofs
@@ -69,7 +69,7 @@ def decide_adopt(  # noqa: PLR0913 - everything that an adoption depends on
     pairing: Pairing,
     proofs: Proofs,
     wish: AdoptWish,
-    last: Adoption | None,
+    before: Before,
 ) -> Adopting:
     """Take over what *old* says is applied, or refuse with every point at once.
 
@@ -82,7 +82,7 @@ def decide_adopt(  # noqa: PLR0913 - everything that an adoption depends on
         pairing: which of its rows is which file.
         proofs: of every pair that can be proved, whether it is.
         wish: what was asked for.
-        last: what was taken over before; null for the first time.
+        before: what was taken over before.
 
     Raises:
         UnknownVersion: there is no version ``wish.at``.
@@ -96,7 +96,7 @@ def decide_adopt(  # noqa: PLR0913 - everything that an adoption depends on
         proofs=proofs,
         wish=wish,
         limit=limit,
-        last=last,
+        before=before,
     )
     found.conflicts = [*problems_as_conflicts(problems), *found.conflicts]
     rows = {row.version_key: row for row in (*history.rows, *history.repeatables)}
@@ -129,6 +129,7 @@ def decide_adopt(  # noqa: PLR0913 - everything that an adoption depends on
         )
         for file, row in new
     ]
+    last = before.adoption
     if writes or last is None or not last.is_of(old) or last.digest != old.digest:
         writes.append(Write(event="adopt", version=None, detail=str(adoption)))
     return Adopting(Plan(writes=tuple(writes), warnings=warnings), adoption, mapping)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from asyncmigrate._foreign import OldHistory, OldRow
 from asyncmigrate._migration import History, MigrationFile, Order, RowOrigin, order_of
-from asyncmigrate._plan.adoption import Adoption
+from asyncmigrate._plan.adoption import Before
 from asyncmigrate._plan.old_tables import AdoptWish
 from asyncmigrate._plan.pairing import Pairing, Proofs
 from asyncmigrate.errors import Conflict
@@ -29,7 +29,7 @@ def weigh(  # noqa: PLR0913 - everything that an adoption depends on
     proofs: Proofs,
     wish: AdoptWish,
     limit: Order | None,
-    last: Adoption | None,
+    before: Before,
 ) -> Findings:
     """Sort files into those that count as applied and those that must not.
 
@@ -44,9 +44,11 @@ def weigh(  # noqa: PLR0913 - everything that an adoption depends on
         trusted = _up_to(limit, files, pairing)
         found.conflicts += _beyond(limit, pairing, wish)
     found.applied += [(file, None) for file in trusted]
+    _set_aside(history, before, found)
     _orphans(pairing, wish, found)
     if not wish.allow_out_of_order:
         found.conflicts += _late(files, history, pairing, found)
+    last = before.adoption
     if limit is None and last is not None and last.is_of(old):
         found.conflicts += _undone(history, pairing, found)
     return found
@@ -130,6 +132,23 @@ def _pairs(pairing: Pairing, proofs: Proofs, found: Findings) -> None:
                     hint=tool.remedy,
                 )
             )
+
+
+def _set_aside(history: History, before: Before, found: Findings) -> None:
+    """Leave alone what was rolled back here: the tool's table does not know of it."""
+    standing = {row.version_key for row in history.rows}
+    kept = []
+    for file, row in found.applied:
+        applied_at = row.applied_at if row else None
+        if file.key in standing or not before.is_undone(file.key, applied_at):
+            kept.append((file, row))
+            continue
+        found.warnings.append(
+            f"{file.label} {file.name} was taken over and undone here since: it stays"
+            f" pending; if it is there again, `asyncmigrate repair --mark-applied"
+            f" {file.label}`"
+        )
+    found.applied = kept
 
 
 def _orphans(pairing: Pairing, wish: AdoptWish, found: Findings) -> None:

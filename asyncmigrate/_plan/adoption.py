@@ -1,7 +1,8 @@
 """What the audit trail keeps of an adoption: a sentence that can be read back."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from asyncmigrate._foreign import OldHistory
@@ -67,6 +68,21 @@ class Adoption:
             f" somebody still runs {self.tool}; stop that, and take over what it did"
             " with `asyncmigrate adopt`"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What this namespace has taken over before."""
+
+    adoption: Adoption | None = None
+    """The newest one; null for the first time."""
+    undone: Mapping[str, str] = field(default_factory=dict)
+    """By key, what lost its standing since, by `rollback` or `repair`, and when."""
+
+    def is_undone(self, key: str, applied_at: str | None) -> bool:
+        """Whether *key* was undone here, and not applied there again since."""
+        at = self.undone.get(key)
+        return at is not None and (applied_at is None or applied_at < at)
 
 
 def _quoted(name: str) -> str:

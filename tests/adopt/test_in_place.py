@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+import asyncmigrate
 from asyncmigrate.errors import ConflictsFound, NotReversible
 from asyncmigrate.events import Recorded
+from asyncmigrate.results import RepairAction
 from tests.adopt.conftest import Switch, SwitchFrom
 from tests.adopt.tools import IN_PLACE, WHEN, Tool
 from tests.kit.app import versions
@@ -208,3 +210,46 @@ async def test_of_the_projects_of_sqitch_only_that_of_the_directory_is_taken_ove
     await switch.database.execute("DELETE FROM sqitch.changes")
     with pytest.raises(ConflictsFound, match="nothing of the project books is applied"):
         await switch.adopt()
+
+
+@pytest.mark.parametrize("name", ["golang-migrate", "goose"])
+async def test_what_was_rolled_back_here_is_not_taken_over_again(
+    name: str, switch_from: SwitchFrom
+) -> None:
+    switch = await switch_from(BY_NAME[name], objects=True)
+    for file, text in DOWNS.get(name, {}).items():
+        (switch.directory / file).write_text(text, encoding="utf-8")
+    await switch.adopt()
+    await switch.rollback()
+    standing = await switch.standing()
+
+    again = await switch.adopt()
+
+    assert standing[-2:] == ["pending", "pending"]
+    assert await switch.standing() == standing
+    assert "was taken over and undone here since" in again.warnings[0]
+    await switch.migrate()
+    assert (await switch.adopt()).warnings == switch.tool.source().warnings
+
+
+async def test_what_the_tool_has_applied_again_since_is_taken_over_again(
+    switch_from: SwitchFrom,
+) -> None:
+    switch = await switch_from(BY_NAME["goose"])
+    await switch.adopt()
+    await asyncmigrate.repair(
+        RepairAction.MARK_PENDING,
+        ["11"],
+        switch.database.dsn,
+        str(switch.directory),
+        format="goose",
+    )
+    await switch.database.execute(
+        "SET timezone = 'UTC'; UPDATE goose_db_version SET tstamp = now() + interval '1 s'"
+        " WHERE version_id = 11"
+    )
+
+    report = await switch.adopt()
+
+    assert report.warnings == ()
+    assert await switch.standing() == ["applied"] * 4 + ["pending"]
