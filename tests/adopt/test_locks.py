@@ -5,6 +5,7 @@ The keys are written down here once more, as the tools themselves compute them.
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 import asyncpg
@@ -13,13 +14,12 @@ import pytest
 import asyncmigrate
 from asyncmigrate.errors import LockNotAcquired, PrivilegeMissing
 from asyncmigrate.events import Event, LockWaiting
-from asyncmigrate.results import MigrationReport
-from tests.adopt.conftest import Switch, SwitchFrom
+from tests.adopt.conftest import SwitchFrom
 from tests.adopt.test_in_place import BY_NAME
 from tests.adopt.tools import TERN, YOYO
 from tests.kit.databases import Database
 from tests.kit.invariants import invariant
-from tests.kit.polling import eventually
+from tests.kit.proxy import listening
 
 
 def crc(text: str) -> int:
@@ -42,23 +42,6 @@ KEYS: dict[str, Callable[[str], int]] = {
 NO_KEY = "dbmate"
 """It stands for all tools that have none: their tables alone are locked."""
 
-IN_THE_MIDDLE = """
-SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE application_name LIKE 'asyncmigrate%' AND relation = $1::text::regclass
-  AND pg_locks.mode = 'AccessExclusiveLock' AND granted AND wait_event_type = 'Lock'
-"""
-
-
-async def stopped_in_the_middle(switch: Switch) -> asyncpg.Connection:
-    """Tracking tables, and somebody who keeps our rows from being written."""
-    switch.database.files.add("0001_a.sql", "SELECT 1;")
-    await asyncmigrate.migrate(
-        switch.database.dsn, str(switch.database.files), namespace="other"
-    )
-    blocker = await switch.database.connect()
-    await blocker.execute("BEGIN; LOCK asyncmigrate.schema_migrations IN SHARE MODE")
-    return blocker
-
 
 @invariant("I14")
 @pytest.mark.parametrize("name", [*KEYS, NO_KEY])
@@ -67,28 +50,31 @@ async def test_an_old_pod_that_starts_in_the_middle_cannot_run(
 ) -> None:
     tool = BY_NAME[name]
     switch = await switch_from(tool)
-    blocker = await stopped_in_the_middle(switch)
     pod = await switch.database.connect()
     key = KEYS[name](switch.database.name) if name in KEYS else None
-    reports: list[MigrationReport] = []
+    about_to_write, seen = anyio.Event(), anyio.Event()
 
-    async def adopt() -> None:
-        reports.append(await switch.adopt())
+    async def stop_before_the_rows_are_written(query: str) -> bool:
+        if "took over" in query:
+            about_to_write.set()
+            await seen.wait()
+        return True
 
-    async def in_the_middle() -> bool:
-        return bool(await switch.database.fetch(IN_THE_MIDDLE, tool.place))
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(adopt)
-        await eventually(in_the_middle)
+    async with (
+        listening(switch.database.dsn) as proxy,
+        anyio.create_task_group() as group,
+    ):
+        proxy.on_query = stop_before_the_rows_are_written
+        group.start_soon(partial(switch.adopt, dsn=proxy.dsn))
+        await about_to_write.wait()
 
         if key is not None:
             assert not await pod.fetchval("SELECT pg_try_advisory_lock($1)", key)
         with pytest.raises(asyncpg.LockNotAvailableError):
             await pod.execute(f"SET lock_timeout = '50ms'; SELECT FROM {tool.place}")
-        await blocker.execute("ROLLBACK")
+        seen.set()
 
-    assert reports
+    assert len(await switch.database.history()) == len(switch.files()) - 1
     if key is not None:
         assert await pod.fetchval("SELECT pg_try_advisory_lock($1)", key)
     await pod.execute(f"BEGIN; LOCK {tool.place} IN ACCESS EXCLUSIVE MODE NOWAIT")
