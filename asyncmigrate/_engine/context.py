@@ -82,6 +82,14 @@ class Run:
         return f"asyncmigrate {self.run_id[:8]}"
 
     @property
+    def answer_limit(self) -> float:
+        """Seconds in which a question of ours is answered, or its reply is lost.
+
+        It waits for a table's lock for five of them at most.
+        """
+        return self.settings.lease_ttl + 5
+
+    @property
     def mark(self) -> Mark:
         """Whose row it is."""
         return Mark(

@@ -22,7 +22,7 @@ from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.sampling import Sampler
-from asyncmigrate._engine.scope import bounded
+from asyncmigrate._engine.scope import answered_within, bounded
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate.errors import LockLost, MigrationError
 from asyncmigrate.events import Unattended
@@ -298,7 +298,8 @@ async def keep_lease(run: Run, session: Session) -> AsyncGenerator[Watch]:
     try:
         await keeper.connected.wait()
         if watch.unattended is not None:
-            await lock.mark_unattended(session, run.run_id)
+            with answered_within(session, run.answer_limit):
+                await lock.mark_unattended(session, run.run_id)
         with anyio.CancelScope() as scope:
             keeper.on_lost(scope.cancel)
             yield watch

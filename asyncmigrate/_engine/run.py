@@ -26,7 +26,12 @@ from asyncmigrate._engine.opening import (
     require_sound,
 )
 from asyncmigrate._engine.prepare import Prepared, Understood, prepare
-from asyncmigrate._engine.scope import bounded, refused, until_cancelled
+from asyncmigrate._engine.scope import (
+    answered_within,
+    bounded,
+    refused,
+    until_cancelled,
+)
 from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
 from asyncmigrate._migration import History
@@ -113,13 +118,15 @@ async def _on_session(
     session.listen(_noticed(run))
     exists = True
     if not holds:
-        seen = await look(session)  # 1 look
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)  # 1 look
         run.warn(*await growth_for(job, session, seen.history))
         ready = await prepare(job, session, seen.history, run.settings, understood)
         run.warn(*job.source.warnings, *ready.plan.warnings)
         if ready.plan.is_empty and run.in_doubt is None:
             return None
-        await require_sound(session, run)  # 2 sound?
+        with answered_within(session, run.answer_limit):
+            await require_sound(session, run)  # 2 sound?
         exists = seen.history.exists
     try:
         if holds or await acquire(  # 3 lock and lease, in one statement

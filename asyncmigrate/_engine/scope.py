@@ -103,6 +103,21 @@ def bounded(seconds: float) -> Iterator[anyio.CancelScope]:
         yield scope
 
 
+@contextmanager
+def answered_within(session: Session, seconds: float) -> Iterator[None]:
+    """Where no keeper looks after the session yet: a reply that is lost ends it.
+
+    Raises:
+        SessionLost: the block was not through after *seconds*.
+    """
+    with anyio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        session.terminate()
+        message = f"the server gave no answer within {seconds:g} s"
+        raise SessionLost(message)
+
+
 async def until_cancelled(session: Session) -> None:
     """Return when the server has answered what was cancelled on *session*.
 

@@ -18,7 +18,7 @@ from asyncmigrate._database.session import Session
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.looking import look
-from asyncmigrate._engine.scope import refused
+from asyncmigrate._engine.scope import answered_within, refused
 from asyncmigrate._engine.tracking import LATER, make_tables, require_safe
 from asyncmigrate._migration import History, Holder
 from asyncmigrate.errors import LockNotAcquired
@@ -71,31 +71,35 @@ async def acquire(
     began = time.monotonic()
     watcher = _Watcher(run)
     if exists:
-        await require_safe(session)
+        with answered_within(session, run.answer_limit):
+            await require_safe(session)
     for pause in pauses(0.05, 1.0):
-        token = await _try(session, run, exists=exists)
-        if token is not None:
-            waited = time.monotonic() - began
-            await _got(session, run, token, waited, watcher)
-            return True
-        seen = await look(session)
-        if seen.history.exists:
-            if not exists:
-                # Whoever has made the tables meanwhile may be anybody.
-                await require_safe(session)
-                exists = True
-            if is_done(seen.history):
-                return False
-        found = await lock.read_holder(session, row=exists)
-        now = time.monotonic()
-        if found is not None:
-            holder, state = found
-            _announce(watcher, holder, now, now - began, pause)
-            await _end_if_dead(session, watcher, holder, state, now)
-            if now - began >= run.settings.lock_wait:
-                raise LockNotAcquired(waited=run.settings.lock_wait, holder=str(holder))
-        elif now - began >= run.settings.lock_wait and now - began > 1:
-            raise LockNotAcquired(waited=run.settings.lock_wait, holder=None)
+        with answered_within(session, run.answer_limit):
+            token = await _try(session, run, exists=exists)
+            if token is not None:
+                waited = time.monotonic() - began
+                await _got(session, run, token, waited, watcher)
+                return True
+            seen = await look(session)
+            if seen.history.exists:
+                if not exists:
+                    # Whoever has made the tables meanwhile may be anybody.
+                    await require_safe(session)
+                    exists = True
+                if is_done(seen.history):
+                    return False
+            found = await lock.read_holder(session, row=exists)
+            now = time.monotonic()
+            if found is not None:
+                holder, state = found
+                _announce(watcher, holder, now, now - began, pause)
+                await _end_if_dead(session, watcher, holder, state, now)
+                if now - began >= run.settings.lock_wait:
+                    raise LockNotAcquired(
+                        waited=run.settings.lock_wait, holder=str(holder)
+                    )
+            elif now - began >= run.settings.lock_wait and now - began > 1:
+                raise LockNotAcquired(waited=run.settings.lock_wait, holder=None)
         await anyio.sleep(pause)
     raise AssertionError  # pragma: no cover - pauses() never ends
 

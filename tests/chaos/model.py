@@ -6,9 +6,11 @@ what must be refused with nothing changed.
 """
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -32,6 +34,7 @@ from tests.kit.polling import eventually
 from tests.kit.servers import Server
 
 T = TypeVar("T")
+Rule: TypeAlias = Callable[..., None]
 Call: TypeAlias = Callable[..., Awaitable[MigrationReport]]
 STEP = 10
 """Between two versions, so that a late one finds room."""
@@ -108,6 +111,26 @@ class Row:
     """What was run."""
 
 
+def step(**drawn: Any) -> Callable[[Rule], Any]:
+    """A rule whose failure is kept: one that does not come again is lost on hypothesis."""
+    made: Any = rule(**drawn)
+    return lambda work: made(kept(work))
+
+
+def kept(work: Rule) -> Rule:
+    """The same method, and a note of its failure."""
+
+    @wraps(work)
+    def noted(self: "Engine", *given: Any, **values: Any) -> None:
+        try:
+            work(self, *given, **values)
+        except Exception:
+            self.bench.failures.append(traceback.format_exc())
+            raise
+
+    return noted
+
+
 @dataclass
 class Bench:
     """What all examples share: a loop, a server, a nursery."""
@@ -119,6 +142,7 @@ class Bench:
     databases: int = 0
     runs: int = 0
     crashes: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def run(self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(work)
@@ -152,12 +176,12 @@ class Engine(RuleBasedStateMachine):
 
     # ---- files
 
-    @rule(kind=st.sampled_from(KINDS))
+    @step(kind=st.sampled_from(KINDS))
     def add(self, kind: str) -> None:
         self.newest += STEP
         self._write(self.newest, Text(self.newest, kind))
 
-    @rule(pick=picks, kind=st.sampled_from(KINDS))
+    @step(pick=picks, kind=st.sampled_from(KINDS))
     def add_late(self, pick: int, kind: str) -> None:
         taken = {*self.files, *self.rows}
         taken |= {text.born for text in self.files.values()}
@@ -166,7 +190,7 @@ class Engine(RuleBasedStateMachine):
         for version in picked(free, pick):
             self._write(version, Text(version, kind))
 
-    @rule(pick=picks, cosmetic=st.booleans())
+    @step(pick=picks, cosmetic=st.booleans())
     def edit(self, pick: int, *, cosmetic: bool) -> None:
         self._recover()
         for version in picked(self.files, pick):
@@ -177,19 +201,19 @@ class Engine(RuleBasedStateMachine):
                 text = replace(text, variant=text.variant + 1)
             self._write(version, text)
 
-    @rule(pick=picks)
+    @step(pick=picks)
     def lose(self, pick: int) -> None:
         self._recover()
         for version in picked(self.files, pick):
             self._remove(version)
 
-    @rule()
+    @step()
     def put_back(self) -> None:
         """Everything as it was applied."""
         for version in [*self._edited(), *self._lost()]:
             self._write(version, self.rows[version].known)
 
-    @rule(pick=picks)
+    @step(pick=picks)
     def rename(self, pick: int) -> None:
         """Give an applied migration the newest number, and tell the history."""
         self._recover()
@@ -209,7 +233,7 @@ class Engine(RuleBasedStateMachine):
 
     # ---- runs
 
-    @rule(loose=st.booleans(), pick=picks, everything=st.booleans())
+    @step(loose=st.booleans(), pick=picks, everything=st.booleans())
     def migrate(self, pick: int, *, loose: bool, everything: bool) -> None:
         self._recover()
         conflicts = self._conflicts(loose=loose)
@@ -231,7 +255,7 @@ class Engine(RuleBasedStateMachine):
         assert [int(result.version) for result in report] == pending
         self._apply(pending)
 
-    @rule(steps=st.integers(1, 3))
+    @step(steps=st.integers(1, 3))
     def roll_back(self, steps: int) -> None:
         self._recover()
         chosen = sorted(self.rows, reverse=True)[:steps]
@@ -246,7 +270,7 @@ class Engine(RuleBasedStateMachine):
         for version in chosen:
             del self.rows[version]
 
-    @rule()
+    @step()
     def accept(self) -> None:
         self._recover()
         if not self.files:
@@ -257,7 +281,7 @@ class Engine(RuleBasedStateMachine):
             row = self.rows[version]
             self.rows[version] = replace(row, known=self.files[version])
 
-    @rule(moment=st.integers(0, 200))
+    @step(moment=st.integers(0, 200))
     def crash(self, moment: int) -> None:
         """Kill a runner, so many milliseconds after it was started."""
         self._recover()
@@ -292,6 +316,7 @@ class Engine(RuleBasedStateMachine):
     # ---- what must always be so
 
     @invariant()
+    @kept
     def history_ledger_and_catalogue_are_as_the_model_says(self) -> None:
         self.bench.run(self._audit())
 

@@ -44,9 +44,12 @@ def try_sequences(server: Server, scratch: Path, examples: int, steps: int) -> B
         loop = runner.get_loop()
         made = nursery(scratch)
         runners = loop.run_until_complete(made.__aenter__())
+        Engine.bench = bench = Bench(loop, server, runners, scratch)
         try:
-            Engine.bench = bench = Bench(loop, server, runners, scratch)
             run_state_machine_as_test(Engine, settings=profile(examples, steps))
+        except HypothesisException as error:
+            # What fails once and not again is all the more worth knowing.
+            raise AssertionError("\n".join(bench.failures)) from error
         finally:
             loop.run_until_complete(made.__aexit__(None, None, None))
     return bench

@@ -181,6 +181,29 @@ async def test_every_migration_of_a_commit_in_doubt_is_in_the_report(
     )
 
 
+@pytest.mark.parametrize("lost", ["COPY", "pg_try_advisory_lock"])
+async def test_a_reply_that_is_lost_before_there_is_a_keeper_is_not_waited_for(
+    app: App, lost: str
+) -> None:
+    app.add(_0001_ledger="CREATE TABLE ledger (version int);")
+    await app.migrate()
+    app.add(_0002_more="INSERT INTO ledger VALUES (2);")
+    async with listening(app.dsn) as proxy:
+
+        async def deafen(text: str) -> bool:
+            if lost in text and len(proxy.connections) == 1:
+                proxy.deaf_to.add(0)
+            return True
+
+        proxy.on_query = deafen
+        report = await app.migrate(dsn=proxy.dsn, lease_ttl=0.5)
+
+    assert proxy.deaf_to
+    assert versions(report) == ["+0002"]
+    assert "gave no answer within 5.5 s" in app.told(ConnectionLost)[0]
+    assert await ledger(app.database) == [2]
+
+
 @invariant("I6")
 async def test_a_reply_that_never_comes_is_a_lost_connection(app: App) -> None:
     app.add(_0001_ledger="CREATE TABLE ledger (version int);")
