@@ -30,13 +30,15 @@ async def new_heir(old: Session, run: Run) -> Session:
     """
     heir: Session | None = None
     try:
-        heir = await dial(run, 0)
-        await require_sound(heir, run)
+        # Nobody renews the lease meanwhile.
+        with anyio.fail_after(run.settings.lease_interval):
+            heir = await dial(run, 0)
+            await require_sound(heir, run)
         with bounded(run.settings.cleanup_grace):
             if await _pass_on(old, heir, run):
                 inherited, heir = heir, None
                 return inherited
-    except (MigrationError, SessionLost, StatementFailed) as error:
+    except (MigrationError, SessionLost, StatementFailed, TimeoutError) as error:
         raise Renew from error
     finally:
         if heir is not None:

@@ -9,6 +9,7 @@ from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
 from tests.kit.locks import KEY, nothing_is_left
 from tests.kit.polling import eventually
+from tests.kit.proxy import listening
 
 PYTHON = "async def up(connection):\n    await connection.execute('SELECT 1')\n"
 COUNT = 12
@@ -64,6 +65,27 @@ async def test_a_run_cancelled_while_it_changes_its_session_leaves_nothing(
     await renewing.migrate()
     rows = await renewing.database.history()
     assert [row["state"] for row in rows] == ["applied"] * COUNT
+
+
+@pytest.mark.parametrize("lost", ["pg_is_in_recovery", ".pg_advisory_lock("])
+async def test_a_new_session_that_hears_nothing_is_done_without(
+    renewing: App, lost: str
+) -> None:
+    async with listening(renewing.dsn) as proxy:
+
+        async def deafen(text: str) -> bool:
+            # Not the run's first session nor its keeper.
+            newest = len(proxy.connections) - 1
+            if lost in text and newest > 1 and not proxy.deaf_to:
+                proxy.deaf_to.add(newest)
+            return True
+
+        proxy.on_query = deafen
+        report = await renewing.migrate(dsn=proxy.dsn, lease_ttl=0.5, cleanup_grace=1)
+
+    assert proxy.deaf_to
+    assert len(report) == COUNT
+    assert len(renewing.told(LockAcquired)) == 2
 
 
 @invariant("I10")
