@@ -128,8 +128,13 @@ async def hold_backend(session: Session) -> int:
     return int((await session.ask("SELECT pg_catalog.pg_backend_pid()"))[0][0] or 0)
 
 
+async def begin_reading(session: Session) -> None:
+    """Begin a transaction that resolves names as ours do. One round trip."""
+    await session.execute("BEGIN READ ONLY;SET LOCAL search_path = pg_catalog, pg_temp")
+
+
 async def let_backend_go(session: Session) -> None:
-    """End the transaction of `hold_backend`. One round trip."""
+    """End the transaction of `hold_backend` or `begin_reading`. One round trip."""
     await session.execute("ROLLBACK")
 
 

@@ -6,6 +6,8 @@ are waited for, none of them is held.
 """
 
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
@@ -42,8 +44,28 @@ async def read_old(job: Job, session: Session, history: History) -> None:
     """
     if not isinstance(job, Adopt):
         return
-    if not session.settings_sql:
-        await server.settle(session)
+    async with _under_our_path(session):
+        await _read(job, session, history)
+
+
+@asynccontextmanager
+async def _under_our_path(session: Session) -> AsyncGenerator[None]:
+    """Our search path, for a transaction alone until the session is found sound.
+
+    A pooler may hand the backend to others, who would meet what was set on it.
+    """
+    if session.settings_sql:
+        yield
+        return
+    await server.begin_reading(session)
+    try:
+        yield
+    finally:
+        if not session.is_closed:
+            await server.let_backend_go(session)
+
+
+async def _read(job: Adopt, session: Session, history: History) -> None:
     wanted = (*names_to_find(job.wish), *foreign_locks.LOCK_TABLES_OF.values())
     seen = await foreign.find_tables(session, wanted)
     tool, table = choose_table(seen, job.wish, job.source.layout)

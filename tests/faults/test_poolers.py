@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from typing import Any
 
 import anyio
 import asyncpg
 import pytest
 
-from asyncmigrate import history, wait_until_current
+from asyncmigrate import adopt, history, wait_until_current
 from asyncmigrate.errors import PoolerBetween
 from asyncmigrate.events import Unattended
 from asyncmigrate.results import MigrationReport
@@ -105,6 +106,29 @@ async def test_reading_through_a_pooler_is_fine_and_sets_nothing(
     assert (await wait_until_current(dsn, str(app.files), timeout=5)).healthy
     assert len(await history(dsn)) == 1
 
+    assert await settings_through(dsn) == before
+
+
+async def test_another_tools_history_is_read_through_a_pooler_and_sets_nothing(
+    app: App, pool: Pool
+) -> None:
+    app.files.add("0001_a.up.sql", "CREATE TABLE a ();")
+    await app.database.execute(
+        "CREATE TABLE public.schema_migrations (version bigint, dirty boolean);"
+        "INSERT INTO public.schema_migrations VALUES (1, false)"
+    )
+    dsn = pool("transaction", size=1)
+    before = await settings_through(dsn)
+    options: Any = {"format": "golang-migrate"}
+
+    planned = await adopt(dsn, str(app.files), dry_run=True, **options)
+    with pytest.raises(PoolerBetween):
+        await adopt(dsn, str(app.files), **options)
+
+    assert planned.dry_run
+    assert await settings_through(dsn) == before
+    assert (await adopt(app.dsn, str(app.files), **options)).results == ()
+    assert (await app.status(dsn=dsn, **options)).healthy
     assert await settings_through(dsn) == before
 
 
