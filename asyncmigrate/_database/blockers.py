@@ -23,9 +23,14 @@ BLOCKED: Final = """
 SELECT w.pid, a.usename, a.application_name,
        extract(epoch FROM pg_catalog.clock_timestamp() - w.since)::pg_catalog.text,
        a.query,
-       w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, ''),
+       w.mode || coalesce(' on ' || w.relation::pg_catalog.regclass::pg_catalog.text, '')
+         || coalesce(' against our ' || (
+              SELECT string_agg(DISTINCT held.mode, ', ')
+              FROM pg_catalog.pg_locks AS held
+              WHERE held.pid = {pid} AND held.granted AND held.mode ~ 'Exclusive|ShareLock'
+                AND held.relation = w.relation AND held.database = w.database), ''),
        false
-FROM (SELECT DISTINCT ON (pid) pid, mode, relation, {since} AS since
+FROM (SELECT DISTINCT ON (pid) pid, mode, database, relation, {since} AS since
       FROM pg_catalog.pg_locks
       WHERE NOT granted AND pid <> {pid} ORDER BY pid) AS w
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.pid

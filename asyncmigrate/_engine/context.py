@@ -107,17 +107,26 @@ class Run:
 
     @contextmanager
     def committing(self, steps: Sequence[Step]) -> Iterator[None]:
-        """All of *steps* are in doubt when the connection is lost in this block."""
+        """All of *steps* are in doubt when the connection is lost in this block.
+
+        So they are when it is cancelled, which a COMMIT may have come before.
+        """
         *others, self.in_doubt = steps
         self.beside = tuple(others)
         try:
             yield
         except SessionLost:
             raise
-        except BaseException:
+        except Exception:
             self.in_doubt, self.beside = None, ()
             raise
         self.in_doubt, self.beside = None, ()
+
+    @property
+    def suspect(self) -> Step | None:
+        """Of what is in doubt the one that was under way, or the last."""
+        under_way = [step for step in self.beside if step.version == self.current]
+        return under_way[0] if under_way else self.in_doubt
 
     def standing(self) -> str:
         """How many migrations of this run stand, in words."""

@@ -12,6 +12,7 @@ from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.stepping import settle_doubt
 from asyncmigrate._engine.telling import fail_step
+from asyncmigrate._engine.together import skip_steps
 from asyncmigrate._migration import History
 from asyncmigrate.errors import (
     CommitUndecided,
@@ -63,13 +64,14 @@ class Losses:
         patience = self._since + run.settings.lock_wait - now
         if patience <= 0 or self._in_a_row >= LOSSES:
             raise gone(run, error) from error
-        if run.in_doubt is not None and self._in_a_row >= TRIES:
+        suspect = run.suspect
+        if suspect is not None and self._in_a_row >= TRIES:
             run.stopping = MigrationFailed(
                 f"the connection was lost {self._in_a_row} times in a row while"
-                f" migration {run.in_doubt.version} was under way ({error}); the"
+                f" migration {suspect.version} was under way ({error}); the"
                 f" server rolled it back; {run.standing()}",
-                version=run.in_doubt.version,
-                file=run.in_doubt.part.file,
+                version=suspect.version,
+                file=suspect.part.file,
                 hint="the server's log says whether it crashed or somebody ended the"
                 " session",
             )
@@ -84,12 +86,15 @@ def gone(run: Run, error: Exception) -> MigrationError:
             hint="run again when the database is back",
         )
     version = run.in_doubt.version
+    under_way = version
+    if run.beside:
+        under_way = f"the transaction of {run.beside[0].version} to {version}"
     what = "the connection was lost"
     if isinstance(run.stopping, LockLost):
         what = f"{run.stopping.message.partition(';')[0]},"
     return CommitUndecided(
-        f"{what} while {version} was under way, and whether it was committed could not"
-        f" be found out: {_first_line(error)}",
+        f"{what} while {under_way} was under way, and whether it was committed could"
+        f" not be found out: {_first_line(error)}",
         version=version,
         hint="run `asyncmigrate status` when the database is back; the next run decides"
         " by itself",
@@ -102,7 +107,8 @@ def _first_line(error: Exception) -> str:
 
 def settle(run: Run, history: History) -> None:
     """Find out what became of the migration in doubt; end a run that was to end."""
-    step, before = run.in_doubt, len(run.results)
+    step, beside, suspect = run.in_doubt, run.beside, run.suspect
+    before = len(run.results)
     settle_doubt(run, history)
     stopping, run.stopping = run.stopping, None
     if stopping is None:
@@ -111,8 +117,11 @@ def settle(run: Run, history: History) -> None:
     if isinstance(stopping, LockLost) and done and step is not None:
         reason = stopping.message.removeprefix("the lock was lost: ").partition(";")[0]
         raise LockLost(reason, left=f"{step.version} had been committed by then")
-    if isinstance(stopping, MigrationFailed) and step is not None:
+    if isinstance(stopping, MigrationFailed) and suspect is not None:
         if done:
             return
-        fail_step(step, run, stopping)
+        if suspect in beside:
+            beside = beside[: beside.index(suspect)]
+        skip_steps(beside, run)
+        fail_step(suspect, run, stopping)
     raise stopping

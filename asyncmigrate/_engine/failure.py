@@ -89,7 +89,7 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
         statement=shown,
         position=position,
         detail=_detail(ready, failure),
-        hint=_hint(step, ready, failure),
+        hint=_hint(step, ready, failure, run),
     )
     error.__cause__ = failure.__cause__ or failure
     return error
@@ -115,13 +115,17 @@ def _detail(ready: Ready, failure: StatementFailed) -> str | None:
     return ready.filled.veiled(said) or None
 
 
-def _hint(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
-    return (
-        "\n".join(filter(None, (failure.hint, _remedy(step, ready, failure)))) or None
-    )
+def _hint(step: Step, ready: Ready, failure: StatementFailed, run: Run) -> str | None:
+    remedy = _remedy(step, ready, failure, run)
+    return "\n".join(filter(None, (failure.hint, remedy))) or None
 
 
-def _remedy(step: Step, ready: Ready, failure: StatementFailed) -> str | None:
+def _remedy(step: Step, ready: Ready, failure: StatementFailed, run: Run) -> str | None:
+    if failure.sqlstate == "55P04" and run.settings.single_transaction:
+        return (
+            "leave `--single-transaction` out, or apply the migration that adds the"
+            " value in a run before this one"
+        )
     if failure.sqlstate == "55P04" and ready.script is not None:
         added = [k.enum_value_added for k in ready.script.kinds if k.enum_value_added]
         labels = [
@@ -233,6 +237,7 @@ def _advice(ready: Ready, verdict: Verdict, statement: Statement | None) -> str 
 
 
 def _names(lock: str | None) -> list[str]:
-    """The last name of the relation in ``RowExclusiveLock on public.users``."""
+    """The last name of the relation in ``… on public.users against our …``."""
     _, found, relation = (lock or "").partition(" on ")
+    relation = relation.partition(" against ")[0]
     return [relation.rpartition(".")[2].strip('"').lower()] if found else []

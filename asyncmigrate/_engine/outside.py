@@ -12,6 +12,7 @@ from typing import Final
 
 from asyncmigrate._database import history, transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
+from asyncmigrate._database.transaction import Limits
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import recovery
 from asyncmigrate._engine.ending import absorb, note_loss, roll_back
@@ -130,21 +131,26 @@ async def _try(
 
 def _settings(piece: Piece, at: int, kind: StatementKind) -> str:
     """The session as limits and the script's earlier SETs make it."""
-    ready = piece.ready
-    limits = ready.limits
+    limits = piece.ready.limits
     if disturbs_nobody(kind):
-        asked = ready.part.options.lock_timeout
-        limits = replace(
-            limits,
-            lock_timeout=0.0 if asked is None else asked,
-            statement_timeout=ready.concurrent_timeout,
-        )
+        limits = _concurrent_limits(piece)
     role = transaction.set_role(limits.role) if limits.role else ""
     changes = session_changes(piece.script, at)
     again = transaction.session_lock_limit(limits) if disturbs_nobody(kind) else ""
     return (
         f"{transaction.soft_resets(piece.session)}{transaction.session_limits(limits)};"
         f"{role}{changes}{again}"
+    )
+
+
+def _concurrent_limits(piece: Piece) -> Limits:
+    """The limits of what holds nobody up: the file's own wish, else none on locks."""
+    ready = piece.ready
+    asked = ready.part.options.lock_timeout
+    return replace(
+        ready.limits,
+        lock_timeout=0.0 if asked is None else asked,
+        statement_timeout=ready.concurrent_timeout,
     )
 
 
@@ -207,22 +213,25 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
         StatementFailed: they could not be.
         NeedsRepair: nobody but a person can say.
     """
-    session, ready = piece.session, piece.ready
+    session = piece.session
     tries = Tries(piece.run, piece.watch)
     decided: tuple[Fate, list[str]] | None = None
     while decided is None:
         tries.number += 1
         try:
-            decided = await recovery.decide(
-                session, image, ready.limits, ready.concurrent_timeout
-            )
+            decided = await _decide(piece, image)
         except StatementFailed as failure:
             await roll_back(session, piece.run, keep_session=True)
             if session.is_closed:
                 raise SessionLost(str(failure)) from failure
-            if not tries.transient(failure.sqlstate, failure) or tries.used_up:
+            transient = tries.transient(failure.sqlstate, failure)
+            if not transient or tries.used_up:
+                if tries.blockers:
+                    holders = "; ".join(map(str, tries.blockers))
+                    failure.message += f"; held by {holders}"
                 raise
-            await tries.pause(piece.step, failure.message, failure.sqlstate)
+            reason = f"removing what it left half done: {failure.message}"
+            await tries.pause(piece.step, reason, failure.sqlstate)
     fate, notes = decided
     if fate is Fate.UNDECIDED:
         raise undecided(piece, at)
@@ -236,6 +245,17 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
             Recorded(event="recovered", version=piece.step.version, detail=note)
         )
     return fate
+
+
+async def _decide(piece: Piece, image: Image) -> tuple[Fate, list[str]]:
+    """What the catalogue says; whom the removal of left-overs waits for is shown."""
+    piece.watch.begin(piece.step.version, math.inf, is_python=False)
+    try:
+        return await recovery.decide(
+            piece.session, image, piece.ready.limits, _concurrent_limits(piece)
+        )
+    finally:
+        piece.watch.end()
 
 
 async def not_removed(

@@ -158,19 +158,18 @@ async def _image_of_reindex(session: Session, target: Reindex) -> Image:
 
 
 async def decide(
-    session: Session, image: Image, limits: Limits, patience: float
+    session: Session, image: Image, limits: Limits, patient: Limits
 ) -> tuple[Fate, list[str]]:
     """What became of the statement; what it left half done is removed on the way.
 
-    What holds others up while it waits keeps to *limits*; what does not may take
-    *patience* seconds (0 is for ever). Returns the fate, and in words what was done.
+    What holds others up while it waits keeps to *limits*, what does not to *patient*.
+    Returns the fate, and in words what was done.
 
     Raises:
         StatementFailed: what is left could not be removed; it can be tried again.
     """
     await session.execute(SEARCH_PATH)
-    bounded = Limits(lock_timeout=0, statement_timeout=patience, role=None)
-    await session.execute(session_limits(bounded))
+    await session.execute(session_limits(patient))
     facts = image.facts
     match image.kind:
         case "create_index":

@@ -117,21 +117,21 @@ async def apply_repeatables(
 async def _try(
     steps: Steps, session: Session, run: Run, watch: Watch, rounds: _Round
 ) -> None:
-    rounds.attempt.xid = await begin_together(steps, session)
-    waiting = list(range(len(steps)))
-    while waiting:
-        rounds.left = []
-        for at in waiting:
-            await _one(steps, at, session, run, watch, rounds)
-        if len(rounds.left) == len(waiting):
-            break
-        waiting = [at for at, _ in rounds.left]
-    if rounds.left and not all(_is_forgiven(steps[at][0]) for at, _ in rounds.left):
-        await roll_back(session, run)
-        _no_progress(steps, rounds, run)
-    for at, failure in rounds.left:
-        _warn(steps[at][0], failure.message, run)
     with run.committing([step for step, _ in steps]):
+        rounds.attempt.xid = await begin_together(steps, session)
+        waiting = list(range(len(steps)))
+        while waiting:
+            rounds.left = []
+            for at in waiting:
+                await _one(steps, at, session, run, watch, rounds)
+            if len(rounds.left) == len(waiting):
+                break
+            waiting = [at for at, _ in rounds.left]
+        if rounds.left and not all(_is_forgiven(steps[at][0]) for at, _ in rounds.left):
+            await roll_back(session, run)
+            _no_progress(steps, rounds, run)
+        for at, failure in rounds.left:
+            _warn(steps[at][0], failure.message, run)
         await transaction.commit(session)
 
 

@@ -109,24 +109,24 @@ class _Attempt(Attempt):
 async def _try(
     steps: Steps, session: Session, run: Run, watch: Watch, attempt: _Attempt
 ) -> None:
-    attempt.xid = xid = await begin_together(steps, session)
-    for at, (step, ready) in enumerate(steps):
-        attempt.at = at
-        run.number = at + 1
-        say_started(step, run)
-        began = time.monotonic()
-        watch.begin(step.version, ready.block_limit, is_python=not ready.script)
-        await run_inside(
-            step,
-            ready,
-            session,
-            run,
-            attempt,
-            xid,
-            one_by_one=at in attempt.one_by_one,
-        )
-        attempt.durations.append(time.monotonic() - began)
     with run.committing([step for step, _ in steps]):
+        attempt.xid = xid = await begin_together(steps, session)
+        for at, (step, ready) in enumerate(steps):
+            attempt.at = at
+            run.number = at + 1
+            say_started(step, run)
+            began = time.monotonic()
+            watch.begin(step.version, ready.block_limit, is_python=not ready.script)
+            await run_inside(
+                step,
+                ready,
+                session,
+                run,
+                attempt,
+                xid,
+                one_by_one=at in attempt.one_by_one,
+            )
+            attempt.durations.append(time.monotonic() - began)
         await transaction.commit(session)
 
 

@@ -168,6 +168,20 @@ async def test_a_new_enum_value_used_at_once_gets_the_remedy(app: App) -> None:
     assert "into the next migration" in (error.hint or "")
 
 
+async def test_a_new_enum_value_in_a_single_transaction_gets_another_remedy(
+    app: App,
+) -> None:
+    app.add(_0001_a="CREATE TYPE e AS ENUM ('a');")
+    await app.migrate()
+    app.add(_0002_b="ALTER TYPE e ADD VALUE 'b';", _0003_c="SELECT 'b'::e;")
+
+    error = await failure(app, single_transaction=True)
+
+    assert error.place == "0003_c.sql:1:8"
+    assert "leave `--single-transaction` out" in (error.hint or "")
+    assert versions(await app.migrate()) == ["+0002", "+0003"]
+
+
 async def test_the_whole_of_a_single_transaction_is_undone_and_the_rest_skipped(
     app: App,
 ) -> None:
