@@ -87,6 +87,11 @@ def sql_migrate(place: Place) -> Command:
     return Command(["sql-migrate", "up", f"-config={config}"])
 
 
+def sqlx(place: Place) -> Command:
+    source, url = f"--source={place.directory}", f"--database-url={place.dsn}"
+    return Command(["sqlx", "migrate", "run", source, url])
+
+
 def supabase(place: Place) -> Command:
     project = place.directory.parent.parent
     return Command(
@@ -106,17 +111,18 @@ PEERS: dict[str, Callable[[Place], Command]] = {
     "graphile-migrate": graphile_migrate,
     "sqitch": sqitch,
     "sql-migrate": sql_migrate,
+    "sqlx": sqlx,
     "supabase": supabase,
 }
 ABSENT = {
     "diesel": "no package registry carries its command",
     "flyway": "no package registry carries its command",
     "golang-migrate": "no package registry carries its command",
+    "golang-migrate-names": "the tools that write such names have no command",
     "goose": "no package registry carries its command",
     "prisma": "its engine is fetched when it is installed",
-    "sqlx": "no package registry carries its command",
 }
-TABLES = ("schema_migrations", "gorp_migrations")
+TABLES = ("schema_migrations", "gorp_migrations", "_sqlx_migrations")
 SCHEMAS = ("asyncmigrate", "sqitch", "graphile_migrate", "supabase_migrations")
 
 
