@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asyncmigrate._embedded.account import Account
 from asyncmigrate._sql.script import read_script
-from asyncmigrate._sql.statements import split
+from asyncmigrate._sql.statements import Unterminated, split
 from tests.corpus.sides import IN_TRANSACTION, Failure, Script
 
 _ERROR = re.compile(
@@ -49,7 +49,10 @@ class Psql:
         return [failure for each in scripts if (failure := self._one(each))]
 
     def _one(self, script: Script) -> Failure | None:
-        text = _without_restrict(script.text)
+        try:
+            text = _without_restrict(script.text)
+        except Unterminated as error:
+            return script.failure(1, None, f"{error}: not handed to psql")
         if any(each.meta_command for each in split(text)):
             return script.failure(1, None, "a meta-command: not handed to psql")
         # As one transaction, which the script's own BEGIN and COMMIT cut as they cut a

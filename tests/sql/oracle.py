@@ -33,6 +33,8 @@ class Findings:
     """In those files, as the parser counts them."""
     pieces: int = 0
     """Statements compared one by one, in the other files."""
+    open: int = 0
+    """Files in which both find something that is never closed."""
     excepted: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
@@ -43,6 +45,15 @@ def parsed(text: str) -> list[str] | None:
         return list(parser.split(text, with_parser=True))
     except parser.ParseError:
         return None
+
+
+def is_open(text: str) -> bool:
+    """Whether the parser, too, finds something that is never closed."""
+    try:
+        parser.split(text, with_parser=True)
+    except parser.ParseError as error:
+        return "unterminated" in str(error)
+    return False
 
 
 def as_parsed(text: str, statement: Statement) -> str:
@@ -57,7 +68,9 @@ def compare(name: str, text: str, findings: Findings) -> None:
     try:
         statements = split(text)
     except Unterminated as error:
-        if name in EXCEPTIONS:
+        if is_open(text):
+            findings.open += 1
+        elif name in EXCEPTIONS:
             findings.excepted.append(f"{name}: {EXCEPTIONS[name]}")
         else:
             findings.differences.append(f"{name}: {error} at {error.offset}")
@@ -98,6 +111,7 @@ def main() -> int:
         f"{findings.files:,} files;"
         f" {findings.whole:,} parse whole, with {findings.statements:,} statements;"
         f" {findings.pieces:,} more compared one by one;"
+        f" {findings.open:,} never closed for both;"
         f" {len(findings.excepted)} exceptions, {len(findings.differences)} differences\n"
     )
     return 1 if findings.differences or not findings.files else 0

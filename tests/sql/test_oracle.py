@@ -34,7 +34,7 @@ def test_the_scripts_kept_here_are_split_as_the_parser_splits_them() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("SELECT 'x", "unterminated string"),
+        ("SELECT 'x", None),
         ("SELECT 1; \\x\nSELECT 2; SELECT FROM FROM", None),
         ("COPY t FROM stdin;", "unterminated COPY data"),
     ],
