@@ -52,7 +52,7 @@ DBMATE = "-- migrate:up\nSELECT 1;\n"
         ),
         pytest.param(
             "dbmate",
-            {"20240101_añadir 2_columnas.sql": DBMATE, "20240102_größe.sql": DBMATE},
+            {"20240101_größe 2_höhe.sql": DBMATE, "20240102_世界.sql": DBMATE},
             ["20240101", "20240102"],
             id="a second number, blanks and other letters",
         ),

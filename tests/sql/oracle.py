@@ -48,7 +48,7 @@ def parsed(text: str) -> list[str] | None:
 
 
 def is_open(text: str) -> bool:
-    """Whether the parser, too, finds something that is never closed."""
+    """Whether the parser, too, finds that what begins the text is never closed."""
     try:
         parser.split(text, with_parser=True)
     except parser.ParseError as error:
@@ -68,7 +68,7 @@ def compare(name: str, text: str, findings: Findings) -> None:
     try:
         statements = split(text)
     except Unterminated as error:
-        if is_open(text):
+        if is_open(text[error.offset :]):
             findings.open += 1
         elif name in EXCEPTIONS:
             findings.excepted.append(f"{name}: {EXCEPTIONS[name]}")
