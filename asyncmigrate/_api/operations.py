@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from asyncmigrate._database.address import read_address
+from asyncmigrate._digests import PlainDirectory
 from asyncmigrate._engine import reading
 from asyncmigrate._engine.adopt_job import Adopt
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.hashing import Hashing
 from asyncmigrate._engine.jobs import Baseline, Job, Migrate, Repair, Rollback
 from asyncmigrate._engine.prepare import diffs_of
 from asyncmigrate._engine.relay import Relay
 from asyncmigrate._engine.run import plan_job, run_job
 from asyncmigrate._engine.scope import in_child_task, require_asyncio
-from asyncmigrate._layouts import read_directory, read_listing
+from asyncmigrate._layouts import plain_directory, read_directory, read_listing
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._layouts.naming import new_files, next_version
 from asyncmigrate._layouts.revision import Repository
@@ -46,7 +48,10 @@ T = TypeVar("T")
 
 
 async def _in_run(
-    settings: Settings, emit: Emit | None, work: Callable[[Run], Awaitable[T]]
+    settings: Settings,
+    emit: Emit | None,
+    work: Callable[[Run], Awaitable[T]],
+    plain: PlainDirectory | None = None,
 ) -> T:
     """Run *work* as a child task, with an address, an identity and a relay."""
     require_asyncio()
@@ -57,7 +62,8 @@ async def _in_run(
         else:
             address = read_address("postgresql://unused", {})
         relay = Relay([emit] if emit else [])
-        run = Run(settings=settings, address=address, emit=relay)
+        hashing = Hashing(plain) if plain else None
+        run = Run(settings=settings, address=address, emit=relay, hashing=hashing)
         for warning in address.warnings:
             run.warnings.append(warning)
             run.emit(Warned(message=warning))
@@ -96,7 +102,12 @@ def _filled(settings: Settings) -> Source:
 
 
 async def _do(
-    job: Job, settings: Settings, emit: Emit | None, *, dry_run: bool
+    job: Job,
+    settings: Settings,
+    emit: Emit | None,
+    *,
+    dry_run: bool,
+    plain: PlainDirectory | None = None,
 ) -> MigrationReport:
     async def work(run: Run) -> MigrationReport:
         if not dry_run:
@@ -127,7 +138,7 @@ async def _do(
             details=details,
         )
 
-    return await _in_run(settings, emit, work)
+    return await _in_run(settings, emit, work, plain)
 
 
 async def run_migrate(
@@ -139,8 +150,15 @@ async def run_migrate(
 ) -> MigrationReport:
     """Apply what is pending; see `migrate`."""
     wish = MigrateWish(target=target, allow_out_of_order=settings.allow_out_of_order)
-    job = Migrate(_filled(settings), wish)
-    return await _do(job, settings, emit, dry_run=dry_run)
+    job = Migrate(lambda: _filled(settings), wish)
+    plain = None
+    if target is None and not dry_run:
+        plain = plain_directory(
+            settings.directory, format=settings.format, skip=settings.skip
+        )
+    if plain is None:
+        job.source  # noqa: B018 - what is wrong with the directory is told at once
+    return await _do(job, settings, emit, dry_run=dry_run, plain=plain)
 
 
 async def run_rollback(  # noqa: PLR0913 - the command's options

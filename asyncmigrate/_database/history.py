@@ -31,7 +31,7 @@ LOOK: Final[LiteralString] = """
 SELECT id, kind, version, version_key, name, file, file_sha256, checksum,
        token_checksum, down_checksum, direction, state, statements_done,
        statements_total, origin, run_id,
-       pg_catalog.row_security_active({relation}::pg_catalog.text),
+       (SELECT pg_catalog.row_security_active({relation}::pg_catalog.text)),
        pg_catalog.strpos(before_image, '"uncertain"') OPERATOR(pg_catalog.>) 0,
        rolled_back_at IS NULL
 FROM {schema}.schema_migrations

@@ -303,6 +303,8 @@ def parse_copy(data: bytes) -> list[Row]:
         return []
     lines = data.decode("utf-8").split("\n")
     lines.pop()
+    if b"\\" not in data:  # no null and nothing escaped
+        return [[*line.split("\t")] for line in lines]
     return [[_field(cell) for cell in line.split("\t")] for line in lines]
 
 

@@ -8,10 +8,8 @@ text, integers, booleans, timestamps and uuid cost asyncpg eight extra round tri
 from typing import Final, LiteralString
 
 from asyncmigrate._database.session import Session
+from asyncmigrate._database.settled import LAYOUT, OURS, TABLES, filled
 from asyncmigrate._sql.quoting import quote_ident, quote_literal
-
-LAYOUT: Final = 1
-"""The layout that this release writes. Within a layout columns are only added."""
 
 MIN_READER: Final = 1
 """The oldest layout whose readers understand this one."""
@@ -94,14 +92,6 @@ CREATE TABLE {schema}.migration_events (
 );
 """
 
-TABLES: Final = (
-    "meta",
-    "schema_migrations",
-    "migration_scripts",
-    "migration_locks",
-    "migration_events",
-)
-
 EXISTING: Final[LiteralString] = """
 SELECT c.relname
 FROM pg_catalog.pg_class AS c
@@ -109,18 +99,6 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE n.nspname OPERATOR(pg_catalog.=) {schema_literal}::pg_catalog.name
 """
 """What the catalogue shows of the tracking schema; it hides nothing from any role."""
-
-OURS: Final[LiteralString] = """
-SELECT 1 OPERATOR(pg_catalog./) (NOT EXISTS (
-  SELECT FROM pg_catalog.pg_class AS c
-  WHERE c.relnamespace OPERATOR(pg_catalog.=)
-          pg_catalog.to_regnamespace({quoted_schema})::pg_catalog.oid
-    AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[{tables}]::pg_catalog.name[])
-    AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.<>) current_user
-))::pg_catalog.int4
-"""
-"""Division by zero unless every tracking table is the current user's own. Reading what
-is somebody else's may run their code: a view made its maker superuser (measured)."""
 
 CODE_OF_OTHERS: Final[LiteralString] = """
 SELECT pg_catalog.concat(c.relname, ' of ', pg_catalog.pg_get_userbyid(c.relowner))
@@ -246,13 +224,9 @@ REVOKE CREATE ON SCHEMA {schema} FROM {role};
 
 def _filled(session: Session, sql: str) -> str:
     names = session.names
-    return (
-        session.fill(sql)
-        .replace("{schema_key}", names.schema_key)
-        .replace("{schema_literal}", quote_literal(names.tracking_schema))
-        .replace("{quoted_schema}", quote_literal(names.schema))
-        .replace("{tables}", ", ".join(map(quote_literal, TABLES)))
-    )
+    sql = sql.replace("{schema_key}", names.schema_key)
+    sql = sql.replace("{schema_literal}", quote_literal(names.tracking_schema))
+    return filled(sql, names.tracking_schema, names.namespace_text)
 
 
 async def existing_tables(session: Session) -> set[str]:

@@ -12,6 +12,7 @@ from asyncmigrate._database.address import Address
 from asyncmigrate._database.failures import SessionLost
 from asyncmigrate._database.history import Mark
 from asyncmigrate._database.session import Names
+from asyncmigrate._engine.hashing import Hashing
 from asyncmigrate._plan import Step
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import MigrationError
@@ -61,6 +62,8 @@ class Run:
     """Those that stand or fall with `in_doubt`, being of its transaction."""
     stopping: MigrationError | None = None
     """Why the run ends, as soon as it is known what became of `in_doubt`."""
+    hashing: Hashing | None = None
+    """Digests of the files, where they may tell that there is nothing to do."""
     ahead: Trip | None = None
     """What the next migration will send, written already."""
     written: list[str] = field(default_factory=list)

@@ -10,6 +10,7 @@ from asyncmigrate._database import history, tables
 from asyncmigrate._database.failures import StatementFailed
 from asyncmigrate._database.history import Looked
 from asyncmigrate._database.session import Session
+from asyncmigrate._database.settled import LAYOUT, TABLES
 from asyncmigrate._migration import History
 from asyncmigrate.errors import (
     DatabaseUnusable,
@@ -72,11 +73,11 @@ async def look_by(session: Session, ask: Callable[[Session], Awaitable[T]]) -> T
                 sqlstate=failure.sqlstate,
             ) from failure
         present = await tables.existing_tables(session)
-        if present == set(tables.TABLES) and failure.sqlstate != _NO_COLUMN:
+        if present == set(TABLES) and failure.sqlstate != _NO_COLUMN:
             # Another first run has made them, all at once, since the look failed.
             return await look_by(session, ask)
         if present:
-            absent = ", ".join(sorted(set(tables.TABLES) - present)) or "a column"
+            absent = ", ".join(sorted(set(TABLES) - present)) or "a column"
             message = (
                 f"the tracking schema {schema} is incomplete: {absent} is missing;"
                 " nothing was changed"
@@ -128,7 +129,7 @@ def require_readable(session: Session, seen: Looked) -> Looked:
     if seen.layout == 0:
         message = f"the tracking schema {schema} has lost its `meta` row"
         raise TrackingSchemaUnsafe(message, hint="restore it from a backup")
-    if seen.min_reader > tables.LAYOUT:
+    if seen.min_reader > LAYOUT:
         raise TrackingLayoutTooNew(
             schema=schema, layout=seen.layout, min_reader=seen.min_reader
         )

@@ -44,17 +44,19 @@ async def open_run_session(
 ) -> AsyncGenerator[Session]:
     """A session that is closed in every ending, within ``cleanup_grace`` seconds.
 
-    A *session* that is open already is only closed. Cancelled while it closes: the
-    socket is cut, and the server rolls back.
+    A *session* that is open already is only closed. One that never had the lock says
+    goodbye and does not wait for the server to hang up, which would be a round trip.
+    Cancelled while it closes: the socket is cut, and the server rolls back.
     """
     session = session or await dial(run, patience)
     try:
         yield session
     finally:
         try:
-            with bounded(run.settings.cleanup_grace):
-                await until_cancelled(session)
-                await session.close()
+            if run.fencing_token:
+                with bounded(run.settings.cleanup_grace):
+                    await until_cancelled(session)
+                    await session.close()
         finally:
             session.terminate()
 

@@ -32,6 +32,7 @@ from asyncmigrate._engine.scope import (
     refused,
     until_cancelled,
 )
+from asyncmigrate._engine.settled import is_settled
 from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
 from asyncmigrate._migration import History
@@ -52,6 +53,8 @@ async def run_job(job: Job, run: Run) -> MigrationReport:
         MigrationError: with the results that stand.
     """
     began = time.monotonic()
+    if run.hashing is not None:
+        run.hashing.begin()
     try:
         await _on_sessions(job, run)
     except MigrationError as error:
@@ -119,6 +122,8 @@ async def _on_session(
     exists = True
     if not holds:
         with answered_within(session, run.answer_limit):
+            if await is_settled(session, run):
+                return None
             seen = await look(session)  # 1 look
         run.warn(*await growth_for(job, session, seen.history))
         ready = await prepare(job, session, seen.history, run.settings, understood)

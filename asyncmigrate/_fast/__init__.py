@@ -23,16 +23,21 @@ def _look(arguments: list[str]) -> Request | None:
     request = read_request(arguments)
     if request is None:
         return None
+    from asyncmigrate._digests import PlainDirectory  # noqa: PLC0415 - only now
+
+    directory = PlainDirectory(request.directory)
+    if not directory.is_plain:
+        return None
     from asyncmigrate._fast.wire import Conversation  # noqa: PLC0415 - only now
 
     conversation = Conversation(request)
     try:
         conversation.begin()
         # The server authenticates while the files are hashed.
-        from asyncmigrate._fast.files import digests  # noqa: PLC0415 - only now
-
-        files = digests(request.directory)
-        same = bool(files) and conversation.finish() == files
+        for _ in directory.slices():
+            pass
+        files = directory.digests()
+        same = files is not None and conversation.finish() == files
     finally:
         conversation.close()
     return request if same else None

@@ -22,6 +22,7 @@ from _socket import (
 )
 from binascii import a2b_base64, b2a_base64
 
+from asyncmigrate._database.settled import OURS, SETTLED, digests_of, filled
 from asyncmigrate._fast.request import Request
 
 TYPE_CHECKING = False
@@ -34,31 +35,6 @@ LARGEST = 1 << 26
 """Bytes of one message at most."""
 MOST_ITERATIONS = 100_000
 """Of SCRAM, that a server may ask for: it costs us the time, not the server."""
-LAYOUT = 1
-"""The layout of the tracking tables that this release reads."""
-
-LOOK = """
-SELECT 1 OPERATOR(pg_catalog./) (NOT EXISTS (
-  SELECT FROM pg_catalog.pg_class AS c
-  WHERE c.relnamespace OPERATOR(pg_catalog.=)
-          pg_catalog.to_regnamespace('asyncmigrate')::pg_catalog.oid
-    AND c.relname OPERATOR(pg_catalog.=)
-          ANY (ARRAY['meta', 'schema_migrations']::pg_catalog.name[])
-    AND pg_catalog.pg_get_userbyid(c.relowner) OPERATOR(pg_catalog.<>) current_user
-))::pg_catalog.int4;
-SELECT kind, version_key, file, file_sha256,
-       CASE origin WHEN 'adopt' THEN origin ELSE state END, direction, id
-FROM asyncmigrate.schema_migrations
-WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
-  AND rolled_back_at IS NULL
-UNION ALL
-SELECT '', min_reader::pg_catalog.text,
-       pg_catalog.row_security_active('asyncmigrate.schema_migrations'::pg_catalog.text)
-         ::pg_catalog.text,
-       NULL, NULL, NULL, 0
-FROM asyncmigrate.meta
-ORDER BY 7
-"""
 
 
 class Unexpected(Exception):
@@ -93,33 +69,25 @@ class Conversation:
         body = b"".join(text.encode() + b"\0" for text in pairs) + b"\0"
         self.socket.sendall(_int(len(body) + 8) + _int(196608) + body)
 
-    def finish(self) -> dict[str, str]:
-        """File to digest of every standing row, when all of them are applied."""
+    def finish(self) -> dict[str | None, str | None] | None:
+        """File to digest of every row that stands, as `settled` reads them."""
         self._authenticate()
         for kind, _ in self._until_ready():
             if kind not in (b"S", b"K", b"N"):
                 raise Unexpected
-        namespace = "'" + self.request.namespace.replace("'", "''") + "'"
-        self._send(b"Q", LOOK.replace("{namespace}", namespace).encode() + b"\0")
-        rows: dict[tuple[str, str], tuple[str, str]] = {}
-        readable = False
+        names = ("asyncmigrate", self.request.namespace)
+        question = f"{filled(OURS, *names)};{filled(SETTLED, *names)}"
+        self._send(b"Q", question.encode() + b"\0")
+        answers: list[list[list[str | None]]] = []
         for kind, body in self._until_ready():
-            if kind == b"D":
-                row = _row(body)
-                if len(row) == 1:
-                    continue  # nobody else's tables: the ordinary path asks more
-                if row[0] == "":
-                    readable = row[2] == "false" and int(row[1] or 99) <= LAYOUT
-                    continue
-                if row[4] != "applied" or row[5] != "up" or not (row[2] and row[3]):
-                    raise Unexpected
-                rows[row[0] or "", row[1] or ""] = (row[2], row[3])
-            elif kind not in (b"T", b"C", b"S", b"N"):
+            if kind == b"T":
+                answers.append([])
+            elif kind == b"D":
+                answers[-1].append(_row(body))
+            elif kind not in (b"C", b"S", b"N"):
                 raise Unexpected
-        files = dict(rows.values())
-        if not readable or len(files) != len(rows):
-            raise Unexpected
-        return files
+        _, rows = answers
+        return digests_of(rows)
 
     def close(self) -> None:
         """Say goodbye, and do not wait for an answer."""

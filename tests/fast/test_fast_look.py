@@ -84,6 +84,17 @@ async def change_repeatable(database: Database) -> None:
     database.files.add("repeatable/v.sql", "CREATE OR REPLACE VIEW v AS SELECT 2 AS x;")
 
 
+async def undo_repeatable(database: Database) -> None:
+    first = database.files.read("repeatable/v.sql")
+    await change_repeatable(database)
+    await migrate(database.dsn, database.files.path)
+    await database.execute(
+        "UPDATE asyncmigrate.schema_migrations SET rolled_back_at = now()"
+        " WHERE id = (SELECT max(id) FROM asyncmigrate.schema_migrations)"
+    )
+    database.files.add("repeatable/v.sql", first)
+
+
 async def undo_one(database: Database) -> None:
     await rollback(database.dsn, database.files.path)
 
@@ -132,7 +143,7 @@ async def nothing(database: Database) -> None:
 
 CHANGES = [
     edit, improve_down, add, remove, rename, change_half_of_a_pair, change_repeatable,
-    undo_one, fail, hide, grow, lose, duplicate, reserve, write_prose, hide_a_file,
+    undo_repeatable, undo_one, fail, hide, grow, lose, duplicate, reserve, write_prose, hide_a_file,
     nothing,
 ]  # fmt: skip
 

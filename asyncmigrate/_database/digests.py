@@ -1,0 +1,14 @@
+"""What stands applied, by file and digest alone."""
+
+from collections.abc import Mapping
+
+from asyncmigrate._database.session import Session
+from asyncmigrate._database.settled import SETTLED, digests_of, filled
+from asyncmigrate._database.tables import only_ours
+
+
+async def read_digests(session: Session) -> Mapping[str | None, str | None] | None:
+    """File to digest, as `settled` tells; null when no such thing can be said."""
+    names = session.names
+    sql = filled(SETTLED, names.tracking_schema, names.namespace_text)
+    return digests_of(await session.ask(sql, provided=only_ours(session)))
