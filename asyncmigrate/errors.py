@@ -14,6 +14,7 @@
       LockNotAcquired                 3
         LockLost                      3
       ConflictsFound                  4
+        BranchConflictsFound          7
       DatabaseUnusable                5
         DatabaseUnreachable           5
         NotWritable                   5
@@ -287,13 +288,10 @@ class ConflictsFound(MigrationError):
     exit_status = 4
 
     def __init__(self, conflicts: Sequence[Conflict]) -> None:
-        first = conflicts[0]
-        if len(conflicts) == 1:
-            message = f"{first.message}; nothing was changed"
-        else:
-            listed = "\n".join(f"- {conflict}" for conflict in conflicts)
-            message = f"{len(conflicts)} conflicts; nothing was changed\n{listed}"
-        single = len(conflicts) == 1
+        first, single = conflicts[0], len(conflicts) == 1
+        listed = "".join(f"\n- {conflict}" for conflict in conflicts)
+        what = first.message if single else f"{len(conflicts)} conflicts"
+        message = f"{what}; nothing was changed{'' if single else listed}"
         super().__init__(
             message,
             version=first.version if single else None,
@@ -304,6 +302,13 @@ class ConflictsFound(MigrationError):
             detail=first.diff if single else None,
         )
         self.conflicts = tuple(conflicts)
+
+
+class BranchConflictsFound(ConflictsFound):
+    """Files are right, and merging them would break something; `validate --base`."""
+
+    code = "branch_conflicts_found"
+    exit_status = 7
 
 
 class DatabaseUnusable(MigrationError):

@@ -1,5 +1,6 @@
 """What `validate --base` says of a branch, on real git repositories."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from asyncmigrate._api import validate_against
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import InvalidUsage
+from tests.kit.commands import Cli
 
 pytestmark = pytest.mark.skipif(
     shutil.which("git") is None, reason="git is not installed"
@@ -141,3 +143,36 @@ def test_a_directory_outside_any_repository_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidUsage, match="in no git repository"):
         validate_against(settings, "main")
+
+
+async def test_the_command_exits_7_and_annotates_the_file(
+    repository: Repository, cli: Cli
+) -> None:
+    clean = await cli("validate", "--base", "main", "--annotations", "github")
+    repository.write("0001_users.sql", "CREATE TABLE users (id bigint);\n")
+
+    github = await cli("validate", "--base", "main", "--annotations", "github")
+    gitlab = await cli("validate", "--base", "main", "--annotations", "gitlab")
+
+    assert (clean.exit_status, clean.stdout) == (0, "")
+    assert (github.exit_status, gitlab.exit_status) == (7, 7)
+    head = "::error file=migrations/0001_users.sql,line=1,title=edited::"
+    assert github.stdout.startswith(head)
+    (found,) = json.loads(gitlab.stdout)
+    assert found["location"]["path"] == "migrations/0001_users.sql"
+
+
+async def test_files_that_are_wrong_come_before_what_a_merge_would_break(
+    repository: Repository, cli: Cli
+) -> None:
+    repository.write("0001_users.sql", "CREATE TABLE users (id bigint);\n")
+    repository.write("0003_open.sql", "-- UP\n-- nothing\n")
+
+    shown = await cli("validate", "--base", "main", "--annotations", "github")
+    both = await cli("validate", "--annotations", "github", "--json")
+
+    lines = shown.stdout.splitlines()
+    assert shown.exit_status == 4
+    assert "file=migrations/0003_open.sql" in lines[0]
+    assert "file=migrations/0001_users.sql" in lines[1]
+    assert both.document["error"]["code"] == "invalid_usage"
