@@ -3,7 +3,7 @@
 Nothing here sleeps, retries or decides. Reads go through ``COPY (…) TO STDOUT``, which
 is one trip where ``fetch`` is two, and needs no type introspection, which is eight
 (measured). Names in the engine's SQL are qualified, or resolved under the search path
-of `SETTLE`.
+of `settle`.
 """
 
 import asyncio

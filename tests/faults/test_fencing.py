@@ -106,6 +106,8 @@ async def test_a_run_whose_keeper_gets_no_answer_cancels_itself_before_its_lease
 async def test_a_session_that_no_cancel_reaches_is_cut_when_the_lease_ends(
     app: App,
 ) -> None:
+    if app.database.server.version < 14:
+        pytest.skip("before 14 a server at work does not notice a client that is gone")
     app.add(_0001_ledger=LEDGER)
     await app.migrate()
     app.add(_0002_slow=NOTE + "SELECT pg_sleep(60);")
