@@ -16,6 +16,9 @@ from asyncmigrate.errors import InvalidUsage, MigrationError
 if TYPE_CHECKING:
     import typer
 
+    from asyncmigrate._cli.command import Command
+    from asyncmigrate._cli.plain import Values
+
 PROGRAM: Final = "asyncmigrate"
 COMMANDS: Final = (
     "migrate",
@@ -73,20 +76,51 @@ def _run(arguments: Sequence[str], output: Output, signals: Signals) -> int:
 
 
 def _dispatch(arguments: Sequence[str], output: Output, signals: Signals) -> int:
+    command, values = _plain(arguments)
+    if command is not None and values is not None:
+        status = command.call(output, signals, values)
+    else:
+        status = _judged_by_typer(arguments, output, signals)
+    code = status if isinstance(status, int) else 0
+    output.write(ok=code == 0)
+    return code
+
+
+def _plain(arguments: Sequence[str]) -> "tuple[Command | None, Values | None]":
+    """The command and its values, where neither help nor a mistake wants typer."""
+    from asyncmigrate._cli.plain import read_plainly
+
+    name = ALIASES.get(arguments[0], arguments[0]) if arguments else ""
+    if name not in COMMANDS or _completes():
+        return None, None
+    command = _command(name)
+    if command.own is None:
+        return None, None
+    return command, read_plainly(arguments[1:], command.options)
+
+
+def _completes() -> bool:
+    """Whether it is a shell that asks what could be typed."""
+    return f"_{PROGRAM.upper()}_COMPLETE" in os.environ
+
+
+def _command(name: str) -> "Command":
+    command: Command = import_module(f"asyncmigrate._cli.commands.{name}").COMMAND
+    return command
+
+
+def _judged_by_typer(arguments: Sequence[str], output: Output, signals: Signals) -> Any:  # noqa: ANN401 - what a command returns, or nothing
     import typer
 
     app = build(output, signals, arguments)
     try:
-        status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        return app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except typer.Exit as left:
-        status = left.exit_code
+        return left.exit_code
     except typer.Abort:
         raise Interruption from None
     except _usage_errors() as error:
         raise _usage(error, arguments) from None
-    code = status if isinstance(status, int) else 0
-    output.write(ok=code == 0)
-    return code
 
 
 def _usage_errors() -> tuple[type[Exception], ...]:
@@ -126,10 +160,9 @@ def build(
     )
     app.callback(invoke_without_command=True)(group)
     asked = _command_of(arguments)
-    one = asked is not None and f"_{PROGRAM.upper()}_COMPLETE" not in os.environ
-    for name in [asked] if one and asked else COMMANDS:
-        command = import_module(f"asyncmigrate._cli.commands.{name}").COMMAND
-        entry = command.entry(output, signals)
+    for name in [asked] if asked and not _completes() else COMMANDS:
+        command = _command(name)
+        entry: Any = command.entry(output, signals)  # a function, with more on it
         entry.examples = command.examples
         names = [name, *(alias for alias, of in ALIASES.items() if of == name)]
         for each in names:

@@ -1,13 +1,12 @@
 """A command as its module declares it, and the call that its body is given."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from asyncmigrate import events
-from asyncmigrate._cli import options
+from asyncmigrate._cli.options import COMMON, SETTINGS, YES, Option
 from asyncmigrate._cli.output import Output
 from asyncmigrate._cli.signals import Signals
 from asyncmigrate._cli.usage import refuse_setting
@@ -133,8 +132,12 @@ class Command:
     """What a command is called, what it takes, and what it does."""
 
     name: str
-    body: Callable[..., None]
-    """Takes a `Call` and the command's own options; its docstring is the help."""
+    body: Callable[..., int | None]
+    """Takes a `Call` and the command's own options, and may return an exit status; its
+    docstring is the help."""
+    own: Mapping[str, Option] | None = None
+    """Its own options, of a command that is also read without typer; of any other
+    they stand in the signature of its body."""
     settings: Sequence[str] = ()
     """Settings that it takes as options."""
     confirms: bool = False
@@ -142,25 +145,50 @@ class Command:
     examples: Sequence[tuple[str, str]] = ()
     """What one would type, and what that does."""
 
-    def entry(self, output: Output, signals: Signals) -> Callable[..., None]:
-        """The function that typer calls; its signature has all the options."""
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """All that it takes, but for what stands in the signature of its body."""
+        return {
+            **(self.own or {}),
+            **({"yes": YES} if self.confirms else {}),
+            **{name: SETTINGS[name] for name in self.settings},
+            **COMMON,
+        }
+
+    def call(
+        self,
+        output: Output,
+        signals: Signals,
+        values: dict[str, Any],
+    ) -> int | None:
+        """Do it, with the *values* of all its options; the exit status, if it has one."""
         from asyncmigrate._configuration import load
 
-        def call(**values: Any) -> None:  # noqa: ANN401 - typer's, of many types
-            common = {name: values.pop(name) for name in options.COMMON}
-            given = {name: values.pop(name) for name in self.settings}
-            yes = bool(values.pop("yes", False))
-            _apply(output, common)
-            output.redact.learn(given.get("dsn"))
-            resolved = load(given)
-            output.redact.learn(resolved.settings.dsn)
-            output.namespace = resolved.settings.namespace
-            output.warn(resolved.warnings)
-            self.body(Call(output, signals, resolved, yes), **values)
+        common = {name: values.pop(name) for name in COMMON}
+        given = {name: values.pop(name) for name in self.settings}
+        yes = bool(values.pop("yes", False))
+        _apply(output, common)
+        output.redact.learn(given.get("dsn"))
+        resolved = load(given)
+        output.redact.learn(resolved.settings.dsn)
+        output.namespace = resolved.settings.namespace
+        output.warn(resolved.warnings)
+        return self.body(Call(output, signals, resolved, yes), **values)
+
+    def entry(self, output: Output, signals: Signals) -> Callable[..., int | None]:
+        """The function that typer calls; its signature has all the options."""
+        import inspect
+
+        from asyncmigrate._cli.typed import parameters
+
+        def call(**values: Any) -> int | None:  # noqa: ANN401 - typer's, of many types
+            return self.call(output, signals, values)
 
         own = list(inspect.signature(self.body).parameters.values())[1:]
-        shared = options.parameters(self.settings, confirms=self.confirms)
-        call.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by typer
+        if self.own is not None:
+            own = []
+        signature = inspect.Signature([*own, *parameters(self.options)])
+        call.__signature__ = signature  # type: ignore[attr-defined]  # read by typer
         call.__annotations__ = {}
         call.__doc__ = self.body.__doc__
         return call

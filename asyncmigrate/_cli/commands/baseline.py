@@ -6,7 +6,8 @@ import typer
 
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
-from asyncmigrate._cli.options import RECORD, DryRun
+from asyncmigrate._cli.options import RECORD
+from asyncmigrate._cli.typed import DryRun
 from asyncmigrate._readers.text import escape
 
 

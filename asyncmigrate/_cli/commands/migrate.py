@@ -1,29 +1,11 @@
 """`migrate`: applies what is pending."""
 
-from typing import Annotated
-
-import typer
-
 from asyncmigrate._cli.command import Call, Command
-from asyncmigrate._cli.completion import complete_version
-from asyncmigrate._cli.options import RUN, DryRun
+from asyncmigrate._cli.options import DRY_RUN, RUN, Option
 from asyncmigrate._cli.scripts import show_scripts
 
 
-def migrate(
-    call: Call,
-    *,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="V",
-            help="Stop at this version.",
-            autocompletion=complete_version,
-        ),
-    ] = None,
-    dry_run: DryRun = False,
-) -> None:
+def migrate(call: Call, *, to: str | None, dry_run: bool) -> None:
     """Apply every pending migration, oldest first.
 
     Each is applied and recorded, or neither. Any number of processes may start at
@@ -44,6 +26,10 @@ def migrate(
 COMMAND = Command(
     name="migrate",
     body=migrate,
+    own={
+        "to": Option("Stop at this version.", "V", completes_versions=True),
+        "dry_run": DRY_RUN,
+    },
     settings=(*RUN, "allow_out_of_order", "single_transaction"),
     examples=(
         ("asyncmigrate migrate", "Apply what is pending; nothing to do is success."),

@@ -1,8 +1,9 @@
 """`redo`: the newest migration down and up again."""
 
 from asyncmigrate._cli.command import Call, Command
-from asyncmigrate._cli.options import RUN, DryRun
+from asyncmigrate._cli.options import RUN
 from asyncmigrate._cli.scripts import list_of, show_scripts
+from asyncmigrate._cli.typed import DryRun
 
 
 def redo(call: Call, *, dry_run: DryRun = False) -> None:

@@ -8,8 +8,9 @@ import typer
 
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
-from asyncmigrate._cli.options import RUN, DryRun
+from asyncmigrate._cli.options import RUN
 from asyncmigrate._cli.scripts import list_of
+from asyncmigrate._cli.typed import DryRun
 from asyncmigrate._cli.usage import refuse
 from asyncmigrate._readers.text import escape
 from asyncmigrate.events import Emit

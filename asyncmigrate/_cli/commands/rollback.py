@@ -7,8 +7,9 @@ import typer
 
 from asyncmigrate._cli.command import Call, Command
 from asyncmigrate._cli.completion import complete_version
-from asyncmigrate._cli.options import RUN, DryRun
+from asyncmigrate._cli.options import RUN
 from asyncmigrate._cli.scripts import list_of, show_scripts
+from asyncmigrate._cli.typed import DryRun
 from asyncmigrate._cli.usage import refuse
 from asyncmigrate.events import Emit
 from asyncmigrate.results import MigrationReport

@@ -1,26 +1,13 @@
 """`status`: what is applied, pending, missing, modified."""
 
-from typing import Annotated
-
-import typer
-
 from asyncmigrate._cli.command import Call, Command
-from asyncmigrate._cli.options import READ
+from asyncmigrate._cli.options import READ, Option
 from asyncmigrate._readers.text import plural
 from asyncmigrate.errors import CheckFailed
 from asyncmigrate.results import Status
 
 
-def status(
-    call: Call,
-    *,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check", help="Exit 7 unless all is well and nothing is pending."
-        ),
-    ] = False,
-) -> None:
+def status(call: Call, *, check: bool) -> int | None:
     """Show what is applied, pending, missing and modified, and who holds the lock.
 
     It only reads: CONNECT on the database and SELECT on the tracking tables are
@@ -44,9 +31,9 @@ def status(
         output.say(view.status(found))
     if error is None:
         output.write(status_keys(found))
-        return
+        return None
     output.fail(error, more=status_keys(found))
-    raise typer.Exit(error.exit_status)
+    return error.exit_status
 
 
 def _unwell(found: Status) -> str:
@@ -61,6 +48,7 @@ def _unwell(found: Status) -> str:
 COMMAND = Command(
     name="status",
     body=status,
+    own={"check": Option("Exit 7 unless all is well and nothing is pending.")},
     settings=(*READ, "allow_out_of_order"),
     examples=(
         ("asyncmigrate status", "A table of all migrations."),

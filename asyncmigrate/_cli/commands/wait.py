@@ -1,27 +1,14 @@
 """`wait`: returns when the database is current."""
 
-from typing import Annotated
-
-import typer
-
 from asyncmigrate._cli.command import Call, Command
-from asyncmigrate._cli.options import READ
+from asyncmigrate._cli.options import READ, Option
 from asyncmigrate._cli.usage import refuse
 from asyncmigrate._durations import parse_duration
 
 _DEFAULT = 300.0
 
 
-def wait(
-    call: Call,
-    *,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--timeout", metavar="DURATION", help="Then give up, exit 7. [5min]"
-        ),
-    ] = None,
-) -> None:
+def wait(call: Call, *, timeout: str | None) -> None:
     """Wait until every migration of the directory is applied, by somebody else.
 
     For an application beside a migration job; SELECT on the tracking tables is
@@ -55,6 +42,7 @@ def _seconds(text: str) -> float:
 COMMAND = Command(
     name="wait",
     body=wait,
+    own={"timeout": Option("Then give up, exit 7. [5min]", "DURATION")},
     settings=(*READ, "allow_out_of_order"),
     examples=(
         ("asyncmigrate wait --timeout 2min && exec myapp", "Beside a migration job."),
