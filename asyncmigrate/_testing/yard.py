@@ -29,7 +29,12 @@ from asyncmigrate._engine.scope import bounded, told_as_errors
 from asyncmigrate._settings import Settings
 from asyncmigrate._testing.broker import ask_for_failure, tell_failure
 from asyncmigrate._testing.wishes import NOTHING, Blueprint, Wishes
-from asyncmigrate.errors import MigrationError, MigrationFailed, PoolerBetween
+from asyncmigrate.errors import (
+    MigrationError,
+    MigrationFailed,
+    PoolerBetween,
+    PrivilegeMissing,
+)
 
 T = TypeVar("T")
 
@@ -39,7 +44,9 @@ _FAREWELL: Final = 10.0
 """Seconds in which a half-made database is dropped when the session is interrupted."""
 _LONGEST_FAREWELL: Final = 60.0
 """Seconds in which everything is dropped at the end; the rest the next session finds."""
+_EMPTY: Final = "template0"
 _NO_SUCH_DATABASE: Final = "3D000"
+_FORBIDDEN: Final = "42501"
 _DUPLICATE: Final = "42P04"
 _DAY: Final = 24 * 60 * 60
 _FORGOTTEN: Final = 7 * _DAY
@@ -84,7 +91,7 @@ class Yard:
         self._session = session
 
     async def close(self, *, sweep: bool) -> None:
-        """Drop what is ours, and with *sweep* what nobody uses any more; disconnect."""
+        """Disconnect; with *sweep* drop first what is ours, and what nobody uses."""
         session, self._session = self._session, None
         if session is None:
             return
@@ -141,12 +148,22 @@ class Yard:
         async def work(session: Session) -> str:
             # A new name each time: a lost connection leaves it open what was made.
             name = databases.clone_name(self.owner, next(self._numbers))
-            await databases.create_database(
-                session, name, template=template, strategy=self._strategy
-            )
+            await self._make(session, name, template)
             return name
 
         return await self._in_turn(work)
+
+    async def _make(self, session: Session, name: str, template: str) -> None:
+        try:
+            await databases.create_database(
+                session, name, template=template, strategy=self._strategy
+            )
+        except StatementFailed as failure:
+            if failure.sqlstate != _FORBIDDEN:
+                raise
+            message = f"no database can be made for tests: {failure.message}"
+            hint = "let the role do it: `ALTER ROLE … CREATEDB`"
+            raise PrivilegeMissing(message, sqlstate=_FORBIDDEN, hint=hint) from failure
 
     async def drop(self, name: str) -> None:
         """Drop a database of ours, whoever is connected to it."""
@@ -220,7 +237,7 @@ class Yard:
         if met is not None:
             raise MigrationFailed(met)
         draft = databases.draft_name(self.owner, next(self._numbers))
-        await databases.create_database(session, draft, strategy=self._strategy)
+        await self._make(session, draft, _EMPTY)
         try:
             await self.migrate(draft, blueprint)
             await databases.publish_template(
@@ -284,7 +301,7 @@ class Yard:
 
     async def scratch(self) -> str:
         """A new database with nothing in it but what stands before the migrations."""
-        name = await self._create("template0")
+        name = await self._create(_EMPTY)
         await self._run_files(name, self.wishes.before)
         return name
 

@@ -19,7 +19,7 @@ from asyncmigrate._settings import Settings
 from asyncmigrate._testing.wishes import Wishes, draw
 from asyncmigrate._testing.yard import Yard
 from asyncmigrate.embedded import EmbeddedPostgres
-from asyncmigrate.errors import MigrationFailed
+from asyncmigrate.errors import MigrationFailed, PrivilegeMissing
 from tests.kit.databases import Database
 from tests.kit.files import Files
 from tests.kit.servers import Server
@@ -192,6 +192,33 @@ async def test_scripts_stand_around_the_migrations_and_a_wrong_one_is_named(
         await yard.clone(draw(yard.wishes))
 
     assert rows == 1
+
+
+async def test_a_role_that_may_make_no_database_is_told_the_remedy(
+    database: Database, wishes: Wishes
+) -> None:
+    yard = Yard(wishes, database.dsn_of(await database.role()))
+
+    with pytest.raises(PrivilegeMissing, match="ALTER ROLE … CREATEDB"):
+        await yard.clone(draw(wishes))
+
+    await yard.close(sweep=True)
+
+
+async def test_a_role_that_may_make_databases_needs_no_other_right(
+    database: Database, wishes: Wishes
+) -> None:
+    yard = Yard(wishes, database.dsn_of(await database.role("LOGIN CREATEDB")))
+
+    name = await yard.clone(draw(wishes))
+    connection = await asyncpg.connect(yard.address.at_database(name))
+    rows = await connection.fetchval("SELECT count(*) FROM users")
+    await connection.close()
+    key = draw(wishes).key
+    await yard.close(sweep=True)
+
+    assert rows == 0
+    await database.execute(f'DROP DATABASE "{databases.template_name(key)}"')
 
 
 async def test_copying_files_is_chosen_where_nothing_is_synced(
