@@ -7,6 +7,7 @@ same, the savepoint that marks its beginning is gone too, and that is noticed.
 
 import asyncio
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, LiteralString
 
@@ -39,11 +40,21 @@ _LEAVES_A_TRACE: Final = frozenset(
 
 
 class Line:
-    """What stays connected from one test to the next, while they share a loop."""
+    """What stays connected from one test to the next, while they share a loop.
+
+    Whether they do shows in the second one: nothing is left in a loop of one test.
+    """
 
     def __init__(self) -> None:
         self.owner: RolledBackConnection | None = None
         self.tie: LoopTie | None = None
+        self._seen: weakref.ref[asyncio.AbstractEventLoop] | None = None
+
+    def has_seen(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the test before this one ran in *loop*, too."""
+        seen = self._seen is not None and self._seen() is loop
+        self._seen = weakref.ref(loop)
+        return seen
 
     async def leave(self) -> None:
         """Close it; called in its loop, at the loop's end or before."""
@@ -87,6 +98,7 @@ class RolledBackConnection(LentConnection):
             self._go_on_with(left)
         else:
             await self._dial()
+            self._reusable &= line.has_seen(asyncio.get_running_loop())
             line.tie = LoopTie(line.leave)
             await line.tie.begin()
         line.owner, self._tie = self, line.tie

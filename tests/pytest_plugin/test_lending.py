@@ -79,6 +79,7 @@ def test_nothing_that_a_test_does_to_its_session_reaches_the_next_one(
             or ()
         )
 
+    series.run(loop, pid)  # only the next one shows that the loop is shared
     series.run(loop, pid)
     first = series.result
     series.run(loop, litter)
@@ -101,10 +102,16 @@ def test_what_no_statement_undoes_ends_the_connection(
     async def ask(connection: RolledBackConnection) -> Any:
         return await connection.fetchval("SELECT '{}'::json")
 
+    series.run(loop, pid)
+    series.run(loop, pid)
+    first = series.result
     series.run(loop, teach)
     series.run(loop, ask)
+    answer = series.result
+    series.run(loop, pid)
 
-    assert series.result == "{}"
+    assert answer == "{}"
+    assert series.result != first
 
 
 @pytest.mark.parametrize("farewell", ["close", "terminate"])
