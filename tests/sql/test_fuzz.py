@@ -78,6 +78,11 @@ def quickly(text: str) -> Spans:
 @example("E'a'\n'\\';")
 @example("E'\\")
 @example("'a''b")
+@example("$$$$$e'\\';'")
+@example("'a' b1$$;$$")
+@example("'a'b$$;$$;'c' 1$$;$$")
+@example("'a', e'\\';', 'b'")
+@example("'a' n'b' 1e'c\\';'")
 @example("COPY t FROM stdin; '\n\\.\n")
 def test_the_jumping_splitter_and_the_lexer_see_the_same_statements(text: str) -> None:
     assert quickly(text) == slowly(text)
