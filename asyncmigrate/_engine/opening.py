@@ -113,7 +113,7 @@ async def require_sound(session: Session, run: Run) -> None:
     run.timeline = timeline or run.timeline
 
 
-_POOLED_LIMIT: Final = 2.0
+_POOLED_LIMIT: Final = 1.0
 """Seconds for each look at whose a pooled backend is."""
 
 

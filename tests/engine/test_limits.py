@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from asyncmigrate.errors import (
-    BlockLimitReached,
     ConflictsFound,
     MigrationFailed,
     TableLockNotAcquired,
@@ -13,7 +12,6 @@ from asyncmigrate.errors import (
 from asyncmigrate.events import MigrationRetried
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
-from tests.kit.polling import eventually
 
 USERS = "CREATE TABLE users (id int, email text);"
 
@@ -57,69 +55,6 @@ async def test_a_lock_that_becomes_free_is_had_in_a_later_try(app: App) -> None:
     assert report[0].attempts > 1
 
 
-async def test_a_scripts_own_unlimited_lock_timeout_is_not_obeyed(app: App) -> None:
-    app.add(_0001_users=USERS)
-    await app.migrate()
-    app.add(_0002_add="SET lock_timeout = 0;\nALTER TABLE users ADD COLUMN a int;")
-    reader = await app.database.connect()
-    await reader.execute("BEGIN; SELECT * FROM users")
-
-    with pytest.raises(TableLockNotAcquired) as caught:
-        await app.migrate(lock_timeout="200ms", lock_retries=2)
-
-    assert caught.value.line == 2
-
-
-@invariant("I13")
-async def test_who_holds_others_up_for_too_long_is_cancelled_and_rolled_back(
-    app: App,
-) -> None:
-    app.add(_0001_users=USERS)
-    await app.migrate()
-    app.add(
-        _0002_slow="ALTER TABLE users ALTER COLUMN id TYPE bigint;\n"
-        "SELECT pg_sleep(30);"
-    )
-    writer = await app.database.connect(server_settings={"application_name": "shop"})
-
-    async def asleep() -> int:
-        sleeping: int = await app.database.fetchval(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        )
-        return sleeping
-
-    async def write() -> None:
-        await eventually(asleep)
-        await writer.execute("INSERT INTO users VALUES (1, 'a')")
-
-    writing = asyncio.ensure_future(write())
-    with pytest.raises(BlockLimitReached) as caught:
-        await app.migrate(block_limit="1s")
-    await writing
-
-    assert "shop" in str(caught.value)
-    assert caught.value.hint
-    kind = await app.database.fetchval(
-        "SELECT format_type(atttypid, -1) FROM pg_attribute"
-        " WHERE attrelid = 'users'::regclass AND attname = 'id'"
-    )
-    assert kind == "integer"
-    assert await app.standing() == {"0001": "applied", "0002": "pending"}
-
-
-async def test_a_directive_holds_for_its_file_alone(app: App) -> None:
-    app.add(
-        _0001_slow="-- asyncmigrate: statement-timeout=100ms\nSELECT pg_sleep(5);",
-    )
-
-    with pytest.raises(MigrationFailed, match="statement timeout"):
-        await app.migrate()
-
-    app.add(_0001_slow="SELECT pg_sleep(0.2);")
-    assert versions(await app.migrate()) == ["+0001"]
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -140,28 +75,6 @@ async def test_what_would_end_the_transaction_is_refused_before_anything_runs(
 
     assert caught.value.conflicts[0].line == line
     assert await app.database.tables() == set()
-
-
-async def test_a_script_that_releases_the_lock_is_rolled_back_and_told(
-    app: App,
-) -> None:
-    app.add(_0001_odd="CREATE TABLE t (); SELECT pg_advisory_unlock_all();")
-
-    with pytest.raises(MigrationFailed, match="released the lock"):
-        await app.migrate()
-
-    assert await app.database.tables() == set()
-
-
-async def test_a_new_enum_value_used_at_once_is_explained(app: App) -> None:
-    app.add(_0001_mood="CREATE TYPE mood AS ENUM ('a');")
-    await app.migrate()
-    app.add(_0002_more="ALTER TYPE mood ADD VALUE 'b'; SELECT 'b'::mood;")
-
-    with pytest.raises(MigrationFailed) as caught:
-        await app.migrate()
-
-    assert "next migration" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("bad", [False, True])

@@ -25,6 +25,7 @@ from tests.kit.app import App, versions
 from tests.kit.files import Files
 from tests.kit.invariants import invariant
 from tests.kit.locks import KEY, holders, lease, play_holder, sessions
+from tests.kit.pausing import until_there
 from tests.kit.polling import eventually
 from tests.kit.proxy import listening
 
@@ -43,13 +44,19 @@ async def asleep(app: App) -> int | None:
 
 @invariant("I6")
 async def test_a_keeper_whose_session_is_ended_comes_back_and_the_run_does_not_notice(
-    app: App,
+    app: App, tmp_path: Path
 ) -> None:
     app.add(_0001_ledger=LEDGER)
     await app.migrate()
-    app.add(_0002_slow=NOTE + "SELECT pg_sleep(2.5);")
+    flag = tmp_path / "go on"
+    app.files.add("0002_slow.py", until_there(flag))
     task = asyncio.ensure_future(app.migrate(lease_ttl=1.2))
-    pid = await eventually(lambda: asleep(app))
+
+    async def under_way() -> int | None:
+        row = await lease(app.database)
+        return row["backend_pid"] if row["current_version"] == "0002" else None
+
+    pid = await eventually(under_way)
 
     async def keeper() -> int | None:
         found = [row["pid"] for row in await sessions(app.database)]
@@ -66,6 +73,7 @@ async def test_a_keeper_whose_session_is_ended_comes_back_and_the_run_does_not_n
         return await keeper() not in {None, first} and await beat() > before + 1
 
     assert await eventually(beats_on)
+    flag.touch()
     assert versions(await task) == ["+0002"]
     assert app.told(Unattended) == []
     assert app.told(ConnectionLost) == []
@@ -85,10 +93,10 @@ async def test_a_run_whose_keeper_gets_no_answer_cancels_itself_before_its_lease
             nonlocal dials
             dials += 1
             dsn = app.dsn if dials == 1 else proxy.dsn
-            return await asyncpg.connect(dsn, timeout=3, statement_cache_size=0)
+            return await asyncpg.connect(dsn, timeout=1, statement_cache_size=0)
 
         task = asyncio.ensure_future(
-            app.migrate(dsn=None, connect=connect, lease_ttl=1.5, lock_wait=1)
+            app.migrate(dsn=None, connect=connect, lease_ttl=1.2, lock_wait=0.5)
         )
         await eventually(lambda: asleep(app))
         proxy.is_deaf = True
@@ -114,10 +122,10 @@ async def test_a_session_that_no_cancel_reaches_is_cut_when_the_lease_ends(
     async with listening(app.dsn) as proxy:
         task = asyncio.ensure_future(
             app.migrate(
-                dsn=f"{proxy.dsn}&connect_timeout=3",
-                lease_ttl=1.5,
-                lock_wait=1,
-                cleanup_grace=1,
+                dsn=f"{proxy.dsn}&connect_timeout=1",
+                lease_ttl=1.2,
+                lock_wait=0.5,
+                cleanup_grace=0.5,
             )
         )
         pid = await eventually(lambda: asleep(app))
@@ -150,7 +158,7 @@ async def test_a_lease_that_names_another_backend_is_nobodys_who_holds_the_lock(
     await eventually(lambda: _taken(other))
 
     with pytest.raises(LockNotAcquired) as refused:
-        await app.migrate(lease_ttl=0.3, lock_wait=1.5)
+        await app.migrate(lease_ttl=0.3, lock_wait=0.8)
 
     assert f"the session with pid {other.get_server_pid()}" in str(refused.value)
     assert app.told(LockTakenOver) == []
@@ -163,7 +171,6 @@ async def _taken(connection: asyncpg.Connection) -> bool:
 
 RELEASES = {
     "a statement": "SELECT pg_advisory_unlock_all();",
-    "a block": "DO $$ BEGIN PERFORM pg_advisory_unlock_all(); END $$;",
     "the key itself": f"SELECT pg_advisory_unlock({KEY});",
     "a deferred trigger": (
         "CREATE FUNCTION let_go() RETURNS trigger LANGUAGE plpgsql AS"
@@ -186,13 +193,13 @@ async def test_a_script_that_lets_go_of_the_lock_lets_no_rival_in(
     good = Files(tmp_path / "good")
     good.add("0001_ledger.sql", LEDGER)
     good.add("0002_b.sql", "CREATE TABLE b ();")
-    app.add(_0002_b=NOTE + RELEASES[release] + "SELECT pg_sleep(0.8);")
+    app.add(_0002_b=NOTE + RELEASES[release] + "SELECT pg_sleep(0.5);")
 
     first = asyncio.ensure_future(app.migrate())
     pid = await eventually(lambda: asleep(app))
     rival = App(app.database)
     second = asyncio.ensure_future(rival.migrate(directory=str(good)))
-    await anyio.sleep(0.4)
+    await anyio.sleep(0.3)
     during = await holders(app.database)
     started = rival.told(MigrationStarted)
     with pytest.raises(MigrationFailed, match="released the lock of the run") as failed:
@@ -206,21 +213,28 @@ async def test_a_script_that_lets_go_of_the_lock_lets_no_rival_in(
     assert await app.database.fetchval("SELECT count(*) FROM ledger") == 0
 
 
+# Each lets go of the lock, and is at work until the rival has been there.
+THERE = "EXISTS (SELECT FROM asyncmigrate.schema_migrations WHERE state = 'failed')"
+LET_GO = f"""
+CREATE PROCEDURE let_go() LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM pg_advisory_unlock_all();
+  COMMIT;
+  WHILE NOT {THERE} LOOP PERFORM pg_sleep(0.02); END LOOP;
+END $$;
+"""
 OUTSIDE = {
-    "0002_b.py": """
+    "0002_b.py": f"""
 import asyncio
 
 transaction = False
 
 async def up(connection):
-    await connection.execute("INSERT INTO ledger VALUES (2); ")
+    await connection.execute({NOTE!r})
     await connection.execute("DISCARD ALL")
-    await connection.fetchval("SELECT pg_sleep(0.8)")
+    while not await connection.fetchval("SELECT {THERE}"):
+        await asyncio.sleep(0.02)
 """,
-    "0002_b.sql": (
-        "-- asyncmigrate: transaction=off\nINSERT INTO ledger VALUES (2);"
-        " CALL let_go();"
-    ),
+    "0002_b.sql": f"-- asyncmigrate: transaction=off\n{NOTE} CALL let_go();",
 }
 
 
@@ -229,17 +243,18 @@ async def up(connection):
 async def test_what_lets_go_of_the_lock_outside_a_transaction_stops_everybody(
     app: App, name: str
 ) -> None:
-    app.add(
-        _0001_ledger=LEDGER + "CREATE PROCEDURE let_go() LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_advisory_unlock_all(); COMMIT;"
-        " PERFORM pg_sleep(0.8); END $$;"
-    )
+    app.add(_0001_ledger=LEDGER + LET_GO)
     await app.migrate()
     app.files.add(name, OUTSIDE[name])
 
     first = asyncio.ensure_future(app.migrate())
-    await eventually(lambda: asleep(app))
-    # What was interrupted may or may not stand; the rival must not run it again.
+
+    async def has_let_go() -> bool:
+        noted = await app.database.fetchval("SELECT count(*) FROM ledger")
+        return noted == 1 and await holders(app.database) == []
+
+    await eventually(has_let_go)
+    # What is under way may or may not come to stand; the rival must not run it again.
     with pytest.raises(NeedsRepair):
         await App(app.database).migrate()
     with pytest.raises(LockLost, match="what its statements had done by then stays"):

@@ -11,10 +11,10 @@ from tests.kit.polling import eventually
 
 # With the server that knows each first.
 HOSTILE = {
-    "statement_timeout": ("'1s'", 0),
-    "idle_in_transaction_session_timeout": ("'1s'", 0),
-    "idle_session_timeout": ("'1s'", 14),
-    "transaction_timeout": ("'1s'", 17),
+    "statement_timeout": ("'300ms'", 0),
+    "idle_in_transaction_session_timeout": ("'300ms'", 0),
+    "idle_session_timeout": ("'300ms'", 14),
+    "transaction_timeout": ("'300ms'", 17),
     "lock_timeout": ("'1ms'", 0),
     "row_security": ("off", 0),
     "default_transaction_deferrable": ("on", 0),
@@ -32,16 +32,16 @@ HOSTILE = {
 
 MIXED = {
     "0001_ledger.sql": "CREATE TABLE ledger (version int, note text);",
-    "0002_slow.sql": r"SELECT pg_sleep(1.3); INSERT INTO ledger VALUES (2, 'a\b');",
+    "0002_slow.sql": r"SELECT pg_sleep(0.5); INSERT INTO ledger VALUES (2, 'a\b');",
     "0003_idle.py": """
 import asyncio
 
 async def up(connection):
     await connection.execute("INSERT INTO ledger VALUES (3)")
-    await asyncio.sleep(1.3)
+    await asyncio.sleep(0.5)
 """,
     "0004_index.sql": "CREATE INDEX CONCURRENTLY ledger_version ON ledger (version);",
-    "0005_vacuum.sql": "-- asyncmigrate: transaction=off\nSELECT pg_sleep(1.3);\n"
+    "0005_vacuum.sql": "-- asyncmigrate: transaction=off\nSELECT pg_sleep(0.5);\n"
     "VACUUM ledger;",
 }
 

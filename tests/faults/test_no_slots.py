@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from tests.kit.app import versions
 from tests.kit.commands import Cli
 from tests.kit.files import Files
 from tests.kit.invariants import invariant
+from tests.kit.pausing import until_there
 from tests.kit.polling import eventually
 
 SLOTS = 3
@@ -62,11 +64,12 @@ async def told(events: list[Event], kind: type[Event]) -> bool:
 
 @invariant("I6")
 async def test_without_a_slot_for_its_keeper_a_run_goes_on_and_the_keeper_comes_later(
-    narrow: EmbeddedPostgres, files: Files
+    narrow: EmbeddedPostgres, files: Files, tmp_path: Path
 ) -> None:
     files.add("0001_a.sql", "CREATE TABLE a ();")
     await migrate(narrow.dsn(), str(files))
-    files.add("0002_slow.sql", "SELECT pg_sleep(2.5); CREATE TABLE b ();")
+    flag = tmp_path / "go on"
+    files.add("0002_slow.py", until_there(flag))
     observer, *crowd = await occupy(narrow, SLOTS - 1)
     events: list[Event] = []
     beats = "SELECT beat FROM asyncmigrate.migration_locks"
@@ -85,6 +88,7 @@ async def test_without_a_slot_for_its_keeper_a_run_goes_on_and_the_keeper_comes_
     for connection in crowd:
         await connection.close()
     await eventually(attended)
+    flag.touch()
     report = await task
 
     assert without is None

@@ -13,7 +13,6 @@ from asyncmigrate.errors import PoolerBetween
 from asyncmigrate.events import Unattended
 from asyncmigrate.results import MigrationReport
 from tests.kit.app import App, versions
-from tests.kit.commands import Cli
 from tests.kit.invariants import invariant
 from tests.kit.locks import holders, nothing_is_left
 from tests.kit.polling import eventually
@@ -57,19 +56,18 @@ async def settings_through(dsn: str) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["transaction", "session", "statement"])
 async def test_a_pooler_is_refused_and_its_backends_stay_as_they_were(
-    app: App, shop: Cli, pool: Pool, mode: str
+    app: App, pool: Pool, mode: str
 ) -> None:
     app.add(_0001_a="CREATE TABLE a ();")
     dsn = pool(mode, size=1)
     before = await settings_through(dsn)
-    shop.environment["DATABASE_URL"] = dsn
 
-    outcome = await shop("migrate")
+    with pytest.raises(PoolerBetween, match="a connection pooler stands between") as no:
+        await app.migrate(dsn=dsn)
 
-    assert outcome.exit_status == 5
-    assert "a connection pooler stands between" in outcome.stderr
-    assert "nothing was changed" in outcome.stderr
-    assert "use the direct address of the server" in outcome.stderr
+    assert no.value.exit_status == 5
+    assert "nothing was changed" in str(no.value)
+    assert "use the direct address of the server" in (no.value.hint or "")
     assert await settings_through(dsn) == before
     assert await app.database.tables() == set()
     assert await app.database.fetchval("SELECT to_regnamespace('asyncmigrate')") is None

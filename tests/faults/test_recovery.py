@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from asyncmigrate.embedded import EmbeddedPostgres
-from asyncmigrate.errors import InvalidUsage, TransactionEscaped
+from asyncmigrate.errors import InvalidUsage, NeedsRepair, TransactionEscaped
 from asyncmigrate.events import ConnectionLost, Recorded
 from asyncmigrate.results import RepairAction
 from tests.kit.app import App, versions
@@ -26,6 +26,8 @@ PARTITIONS = (
     "CREATE TABLE p (a int) PARTITION BY LIST (a);"
     "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
 )
+
+AT_WORK = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query = $1"
 
 # What is done to what, and a question that is true when it was done once.
 STATEMENTS = {
@@ -97,15 +99,21 @@ async def test_what_was_done_and_not_recorded_is_found_by_the_catalogue(
 
         async def on_query(sent: str) -> bool:
             nonlocal cuts
-            if text in sent and not cuts:
+            if sent == text and not cuts:
                 cuts += 1
                 cutting.start_soon(cut_soon)
             return True
 
+        async def done() -> bool:
+            return bool(
+                await app.database.fetchval(question)
+                and not await app.database.fetch(INVALID)
+                and not await app.database.fetch(AT_WORK, text)
+            )
+
         async def cut_soon() -> None:
-            # Mostly it is done by then; if it is not, that is well too.
             proxy.is_deaf = True
-            await anyio.sleep(0.4)
+            await eventually(done)
             proxy.cut()
             proxy.is_deaf = False
 
@@ -212,46 +220,70 @@ FOUND = (
     " of statement 2 is open"
 )
 HOW = {
-    "--resume": (
+    "resume": (
         "0002 call: goes on after statement 2 of 3, which is taken as done",
         [0, 1, 2],
     ),
-    "--mark-applied": ("marked 0002 call as applied; it stood failed: 1 of 3", [0, 1]),
-    "--mark-pending": ("marked 0002 call as pending without undoing it", [0, 0, 1, 1]),
+    "mark-applied": ("marked 0002 call as applied; it stood failed: 1 of 3", [0, 1]),
+    "mark-pending": ("marked 0002 call as pending without undoing it", [0, 0, 1, 1]),
 }
 
 
-@pytest.mark.parametrize("way", HOW)
-async def test_each_way_of_repair_shows_what_it_found_and_writes_that(
-    app: App, shop: Cli, way: str
-) -> None:
+@pytest.fixture
+async def half(app: App) -> App:
+    """A migration of which no catalogue can say how far it came."""
     app.add(**HALF)
-    failed = await shop("migrate")
+    with pytest.raises(NeedsRepair) as told:
+        await app.migrate()
+    assert told.value.exit_status == 6
+    return app
+
+
+async def test_repair_shows_what_it_found_and_will_write_before_it_does(
+    half: App, shop: Cli
+) -> None:
     status = await shop("status")
-    writes, rows = HOW[way]
-    which = [] if way == "--resume" else ["0002"]
+    planned = {
+        way: await shop("repair", f"--{way}", *which, "--dry-run")
+        for way, which in {
+            "resume": [],
+            "mark-applied": ["0002"],
+            "mark-pending": ["0002"],
+        }.items()
+    }
+    rows = await half.database.history()
+    done = await shop("repair", "--resume")
 
-    planned = await shop("repair", way, *which, "--dry-run")
-    before = await shop("status")
-    done = await shop("repair", way, *which)
-    after = await shop("migrate")
-
-    assert failed.exit_status == 6
     assert "1 of 3 statements are done, and what became of statement 2" in status.stdout
     assert "look at what it left, then `asyncmigrate repair`" in status.stdout
-    assert before.stdout == status.stdout
-    for shown in (planned, done):
-        assert FOUND in shown.stdout
-        assert f"will be written:\n  - {writes}" in shown.stdout
-    assert done.exit_status == 0
-    assert ("`asyncmigrate migrate` goes on there" in done.stderr) == (
-        way == "--resume"
+    for way, outcome in {**planned, "resume": done}.items():
+        assert outcome.exit_status == 0
+        assert FOUND in outcome.stdout
+        assert f"will be written:\n  - {HOW[way][0]}" in outcome.stdout
+    assert [row["statements_done"] for row in rows] == [0, 1]
+    assert "`asyncmigrate migrate` goes on there" in done.stderr
+    assert versions(await half.migrate()) == ["+0002"]
+
+
+@pytest.mark.parametrize("way", HOW)
+async def test_each_way_of_repair_has_its_effect_and_is_kept_in_the_trail(
+    half: App, way: str
+) -> None:
+    which = [] if way == "resume" else ["0002"]
+
+    await half.repair(RepairAction(way), *which)
+    if way == "mark-pending":
+        with pytest.raises(NeedsRepair):
+            await half.migrate()
+    else:
+        await half.migrate()
+
+    found = await half.database.fetch("SELECT x FROM t ORDER BY x")
+    assert [row[0] for row in found] == HOW[way][1]
+    events = await half.database.fetch(
+        "SELECT detail FROM asyncmigrate.migration_events WHERE event = $1", way
     )
-    assert after.exit_status == (6 if way == "--mark-pending" else 0)
-    found = await app.database.fetch("SELECT x FROM t ORDER BY x")
-    assert [row[0] for row in found] == rows
-    events = await app.database.fetch("SELECT event FROM asyncmigrate.migration_events")
-    assert way.removeprefix("--") in {row[0] for row in events}
+    assert [row[0].startswith(HOW[way][0]) for row in events] == [True]
 
 
 async def test_what_has_no_place_to_go_on_from_is_not_resumed(app: App) -> None:

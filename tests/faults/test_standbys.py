@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 import anyio
 import asyncpg
@@ -17,6 +18,7 @@ from tests.kit.databases import Database, new_database
 from tests.kit.files import Files
 from tests.kit.invariants import invariant
 from tests.kit.locks import lease, nothing_is_left
+from tests.kit.pausing import until_there
 from tests.kit.polling import eventually
 from tests.kit.proxy import listening
 from tests.kit.servers import Server
@@ -178,20 +180,16 @@ async def said_who_holds_it(app: App) -> bool:
     return bool(app.told(LockWaiting))
 
 
-SLOW = """
-import asyncio
-
-async def up(connection):
-    await connection.execute("INSERT INTO ledger VALUES (2)")
-    await asyncio.sleep({seconds})
-"""
+NOTE = "INSERT INTO ledger VALUES (2)"
 
 
 class Failover:
     """A run on a primary whose standby is promoted under its feet, as a name moves."""
 
-    def __init__(self, app: App, old: str, new: str) -> None:
+    def __init__(self, app: App, old: str, new: str, place: Path) -> None:
         self.app = app
+        self.never = place / "never"
+        self.soon = place / "soon"
         self.here = old
         self.new = new
         self.dials = 0
@@ -205,7 +203,7 @@ class Failover:
 
     async def begin(self) -> "asyncio.Task[MigrationReport]":
         """A run that has come to 0002, known to the standby."""
-        self.app.files.add("0002_slow.py", SLOW.format(seconds=60))
+        self.app.files.add("0002_slow.py", until_there(self.never, NOTE))
         run = self.app.migrate(dsn=None, connect=self.connect, lease_ttl=1.5)
         task = asyncio.ensure_future(run)
 
@@ -232,7 +230,11 @@ class Failover:
 
 
 @pytest.fixture
-async def failover(files: Files, anyio_backend: str) -> AsyncGenerator[Failover]:  # noqa: ARG001 - makes this fixture async
+async def failover(
+    files: Files,
+    tmp_path: Path,
+    anyio_backend: str,  # noqa: ARG001 - makes this fixture async in every test
+) -> AsyncGenerator[Failover]:
     """A pair of its own, since nothing follows the primary afterwards."""
     with replicating() as pair:
         server = Server(pair.primary.dsn(), pair.primary.version * 10_000)
@@ -240,7 +242,8 @@ async def failover(files: Files, anyio_backend: str) -> AsyncGenerator[Failover]
             app = App(database)
             app.add(_0001_ledger="CREATE TABLE ledger (version int);")
             await app.migrate()
-            yield Failover(app, database.dsn, pair.standby.dsn(database.name))
+            standby = pair.standby.dsn(database.name)
+            yield Failover(app, database.dsn, standby, tmp_path)
 
 
 @invariant("I1", "I6")
@@ -250,7 +253,7 @@ async def test_a_keeper_that_meets_a_rival_on_a_promoted_standby_renews_nothing(
     app = failover.app
     task = await failover.begin()
     await failover.promote()
-    app.files.add("0002_slow.py", SLOW.format(seconds=3))
+    app.files.add("0002_slow.py", until_there(failover.soon, NOTE))
     rival = asyncio.ensure_future(app.migrate(dsn=failover.new, lease_ttl=30))
     new = await app.database.connect(failover.new)
 
@@ -267,6 +270,7 @@ async def test_a_keeper_that_meets_a_rival_on_a_promoted_standby_renews_nothing(
     with pytest.raises(CommitUndecided, match="another timeline") as lost:
         await task
     after = await rival_holds()
+    failover.soon.touch()
 
     assert lost.value.exit_status == 6
     assert "the lock was lost: the lease is not this run's any more, but of" in (
@@ -295,5 +299,6 @@ async def test_a_run_does_not_go_on_where_another_timeline_answers(
     assert undecided.value.version == "0002"
     new = await app.database.connect(failover.new)
     assert await new.fetchval("SELECT count(*) FROM ledger") == 0
-    app.files.add("0002_slow.py", SLOW.format(seconds=0))
+    failover.soon.touch()
+    app.files.add("0002_slow.py", until_there(failover.soon, NOTE))
     assert versions(await app.migrate(dsn=failover.new)) == ["+0002"]
