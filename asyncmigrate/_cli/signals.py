@@ -5,6 +5,7 @@ a Python migration blocks. They stand from the first moment, since the kernel se
 container's first process no signal that it has no handler for.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
@@ -79,20 +80,26 @@ class Signals:
         Raises:
             Interrupted: a signal cancelled it, and it has cleaned up after itself.
         """
-        import anyio
+        import asyncio
 
-        return anyio.run(self._supervised, work, backend="asyncio")
+        return asyncio.run(self._supervised(work))
 
     async def _supervised(self, work: Callable[[], Awaitable[T]]) -> T:
         import asyncio
 
-        import anyio
-
+        # The entry point has switched it off for the imports, which are over.
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         loop = asyncio.get_running_loop()
-        with anyio.CancelScope() as scope, _woken_by_signals(loop):
-            self._cancel = lambda: loop.call_soon_threadsafe(scope.cancel)
+        working = asyncio.ensure_future(work())
+        with _woken_by_signals(loop):
+            self._cancel = lambda: loop.call_soon_threadsafe(working.cancel)
             try:
-                return await work()
+                return await working
+            except asyncio.CancelledError:
+                if self.received is None:
+                    raise
             except NeedsRepair:
                 raise
             except Exception as error:

@@ -5,7 +5,6 @@ moves a cursor there: the live display wants a terminal that is one.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,11 @@ def inspect_terminal(environment: Mapping[str, str] = os.environ) -> Terminal:
     """Look at standard input, output and error."""
     out, err = _is_terminal(sys.stdout), _is_terminal(sys.stderr)
     dumb = environment.get("TERM", "").lower() in {"dumb", "unknown"}
-    width = shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns
+    width = _DEFAULT_WIDTH
+    if out or environment.get("COLUMNS"):
+        import shutil  # not for a pipe, which is as wide as anything
+
+        width = shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns
     return Terminal(
         colour_out=_colour(environment, dumb=dumb, terminal=out),
         colour_err=_colour(environment, dumb=dumb, terminal=err),
