@@ -7,16 +7,30 @@ not hold that digest.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from asyncmigrate._nouns import Blocker, Direction, Holder
 
-class Direction(StrEnum):
-    """Which way a migration goes."""
-
-    UP = "up"
-    DOWN = "down"
+__all__ = [
+    "Applied",
+    "Blocker",
+    "Definition",
+    "Direction",
+    "History",
+    "Holder",
+    "Kind",
+    "MigrationFile",
+    "Options",
+    "Order",
+    "Part",
+    "Problem",
+    "RowOrigin",
+    "State",
+    "Unreadable",
+    "Version",
+    "order_of",
+]
 
 
 class Kind(StrEnum):
@@ -262,69 +276,3 @@ class History:
         """Whether some of what stands was taken over from another tool."""
         rows = (*self.rows, *self.repeatables)
         return any(row.origin is RowOrigin.ADOPT for row in rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who holds the lock of a namespace, as the lock row tells it."""
-
-    run_id: str
-    locked_by: str
-    beat: int | None
-    """Counts the lease's renewals; null while nobody renews it."""
-    held_for: float
-    """Seconds, by the server's clock."""
-    backend_pid: int | None
-    current_version: str | None
-    progress: str | None
-    locked_at: datetime | None = None
-    heartbeat_at: datetime | None = None
-
-    def __str__(self) -> str:
-        what = self.locked_by
-        if self.current_version:
-            what += f", at {self.current_version}"
-        if self.progress:
-            what += f" ({self.progress})"
-        return what
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocker:
-    """A session that stands in another one's way."""
-
-    pid: int
-    user: str | None
-    application: str | None
-    seconds: float | None
-    """How long its transaction has been open, or how long it has been waiting."""
-    query: str | None
-    lock: str | None = None
-    """The relation and mode it waits for, where that is known."""
-    idle: bool = False
-    """Whether it does nothing with its transaction open; the query is its last one."""
-
-    @property
-    def verb(self) -> str:
-        """What stands before the query."""
-        return "idle in transaction since" if self.idle else "running"
-
-    @property
-    def who(self) -> str:
-        """The session, its user and its application."""
-        who = [f"pid {self.pid}"]
-        if self.user:
-            who.append(f"user {self.user}")
-        if self.application:
-            who.append(f"application {self.application}")
-        return ", ".join(who)
-
-    def __str__(self) -> str:
-        who = [self.who]
-        if self.seconds is not None:
-            who.append(f"for {self.seconds:.1f} s")
-        if self.lock:
-            who.append(self.lock)
-        if self.query:
-            who.append(f"{self.verb} {' '.join(self.query.split())[:120]!r}")
-        return ", ".join(who)

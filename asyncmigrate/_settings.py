@@ -4,7 +4,6 @@ The only module that names an environment variable. Where each value came from i
 kept beside it, for `asyncmigrate config` and for errors.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -244,6 +243,8 @@ def known_settings() -> tuple[str, ...]:
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """The known name that *name* was probably meant to be."""
+    import difflib  # noqa: PLC0415 - for what is misspelt alone
+
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return found[0] if found else None
 

@@ -38,7 +38,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from asyncmigrate._migration import Blocker
+from asyncmigrate._nouns import Blocker
 from asyncmigrate.results import MigrationResult
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from asyncmigrate._migration import Blocker, Direction
+from asyncmigrate._nouns import Blocker, Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

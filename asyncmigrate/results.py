@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import overload
 
-from asyncmigrate._migration import Direction, Holder
+from asyncmigrate._nouns import Direction, Holder
 
 
 class Outcome(StrEnum):

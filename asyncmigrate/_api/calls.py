@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from asyncmigrate._api import operations
+from asyncmigrate._api import migrating, operations
 from asyncmigrate._settings import Connect, Settings, from_arguments
 from asyncmigrate.errors import Conflict
 from asyncmigrate.events import Emit
@@ -88,7 +88,7 @@ async def migrate(
         _engine/README.md I1 to I9; PostgreSQL manual 13.3.5, Advisory Locks.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_migrate(
+    return await migrating.run_migrate(
         settings, target=target, dry_run=dry_run, emit=on_event
     )
 

@@ -1,24 +1,19 @@
 """Settings in, the rooms wired, a result out: what the command calls."""
 
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from asyncmigrate._database.address import read_address
-from asyncmigrate._digests import PlainDirectory
+from asyncmigrate._api.running import in_run
 from asyncmigrate._engine import reading
 from asyncmigrate._engine.adopt_job import Adopt
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.hashing import Hashing
 from asyncmigrate._engine.jobs import Baseline, Job, Migrate, Repair, Rollback
 from asyncmigrate._engine.prepare import diffs_of
-from asyncmigrate._engine.relay import Relay
 from asyncmigrate._engine.run import plan_job, run_job
-from asyncmigrate._engine.scope import in_child_task, require_asyncio
-from asyncmigrate._layouts import plain_directory, read_directory, read_listing
+from asyncmigrate._layouts import read_directory, read_listing
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._layouts.naming import new_files, next_version
 from asyncmigrate._layouts.revision import Repository
@@ -33,7 +28,7 @@ from asyncmigrate._plan import (
 from asyncmigrate._plan.old_tables import read_wish
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import Conflict, ConflictsFound, InvalidUsage
-from asyncmigrate.events import Emit, Warned
+from asyncmigrate.events import Emit
 from asyncmigrate.results import (
     AdoptionReport,
     HistoryEntry,
@@ -45,31 +40,6 @@ from asyncmigrate.results import (
 )
 
 T = TypeVar("T")
-
-
-async def _in_run(
-    settings: Settings,
-    emit: Emit | None,
-    work: Callable[[Run], Awaitable[T]],
-    plain: PlainDirectory | None = None,
-) -> T:
-    """Run *work* as a child task, with an address, an identity and a relay."""
-    require_asyncio()
-
-    async def child() -> T:
-        if settings.connect is None:
-            address = read_address(settings.dsn, os.environ)
-        else:
-            address = read_address("postgresql://unused", {})
-        relay = Relay([emit] if emit else [])
-        hashing = Hashing(plain) if plain else None
-        run = Run(settings=settings, address=address, emit=relay, hashing=hashing)
-        for warning in address.warnings:
-            run.warnings.append(warning)
-            run.emit(Warned(message=warning))
-        return await work(run)
-
-    return await in_child_task(child)
 
 
 def read_source(settings: Settings) -> Source:
@@ -101,14 +71,11 @@ def _filled(settings: Settings) -> Source:
     )
 
 
-async def _do(
-    job: Job,
-    settings: Settings,
-    emit: Emit | None,
-    *,
-    dry_run: bool,
-    plain: PlainDirectory | None = None,
+async def do(
+    job: Job, settings: Settings, emit: Emit | None, *, dry_run: bool
 ) -> MigrationReport:
+    """Do *job*, or only plan it."""
+
     async def work(run: Run) -> MigrationReport:
         if not dry_run:
             return await run_job(job, run)
@@ -138,27 +105,13 @@ async def _do(
             details=details,
         )
 
-    return await _in_run(settings, emit, work, plain)
+    return await in_run(settings, emit, work)
 
 
-async def run_migrate(
-    settings: Settings,
-    *,
-    target: str | None = None,
-    dry_run: bool = False,
-    emit: Emit | None = None,
-) -> MigrationReport:
-    """Apply what is pending; see `migrate`."""
+def migration_job(settings: Settings, target: str | None = None) -> Migrate:
+    """The job of `run_migrate`; what is wrong with the directory is told at once."""
     wish = MigrateWish(target=target, allow_out_of_order=settings.allow_out_of_order)
-    job = Migrate(lambda: _filled(settings), wish)
-    plain = None
-    if target is None and not dry_run:
-        plain = plain_directory(
-            settings.directory, format=settings.format, skip=settings.skip
-        )
-    if plain is None:
-        job.source  # noqa: B018 - what is wrong with the directory is told at once
-    return await _do(job, settings, emit, dry_run=dry_run, plain=plain)
+    return Migrate(_filled(settings), wish)
 
 
 async def run_rollback(  # noqa: PLR0913 - the command's options
@@ -179,7 +132,7 @@ async def run_rollback(  # noqa: PLR0913 - the command's options
         raise InvalidUsage(message, hint="give a number from 1 on")
     wish = RollbackWish(steps=steps, target=target, last_run=last_run)
     job = Rollback(_filled(settings), wish)
-    return await _do(job, settings, emit, dry_run=dry_run)
+    return await do(job, settings, emit, dry_run=dry_run)
 
 
 async def run_redo(
@@ -187,7 +140,7 @@ async def run_redo(
 ) -> MigrationReport:
     """Undo the newest migration and apply it again."""
     job = Rollback(_filled(settings), RollbackWish(redo=True))
-    return await _do(job, settings, emit, dry_run=dry_run)
+    return await do(job, settings, emit, dry_run=dry_run)
 
 
 async def run_baseline(
@@ -199,7 +152,7 @@ async def run_baseline(
 ) -> MigrationReport:
     """Mark everything up to *version* as there already; see `baseline`."""
     job = Baseline(_filled(settings), version)
-    return await _do(job, settings, emit, dry_run=dry_run)
+    return await do(job, settings, emit, dry_run=dry_run)
 
 
 async def run_adopt(
@@ -213,7 +166,7 @@ async def run_adopt(
     """Take over what another tool has applied; see `adopt`."""
     wish = read_wish(tool, at, allow_out_of_order=settings.allow_out_of_order)
     job = Adopt(_filled(settings), wish)
-    report = await _do(job, settings, emit, dry_run=dry_run)
+    report = await do(job, settings, emit, dry_run=dry_run)
     assert job.decided is not None  # noqa: S101 - no run ends well without
     return AdoptionReport(
         results=report.results,
@@ -238,13 +191,13 @@ async def run_repair(  # noqa: PLR0913 - the command's options
 ) -> MigrationReport:
     """Settle what a person must decide; see `repair`."""
     job = Repair(_filled(settings), action, tuple(versions), renames or {})
-    return await _do(job, settings, emit, dry_run=dry_run)
+    return await do(job, settings, emit, dry_run=dry_run)
 
 
 async def read_status(settings: Settings) -> Status:
     """How the database stands; see `status`."""
     source = read_source(settings)
-    return await _in_run(settings, None, lambda run: reading.read_status(source, run))
+    return await in_run(settings, None, lambda run: reading.read_status(source, run))
 
 
 async def run_wait(
@@ -255,19 +208,19 @@ async def run_wait(
 ) -> Status:
     """Wait until the database is current; see `wait_until_current`."""
     source = read_source(settings)
-    return await _in_run(
+    return await in_run(
         settings, emit, lambda run: reading.wait_until_current(source, run, timeout)
     )
 
 
 async def read_history(settings: Settings) -> tuple[HistoryEntry, ...]:
     """The audit trail, oldest first."""
-    return await _in_run(settings, None, reading.read_trail)
+    return await in_run(settings, None, reading.read_trail)
 
 
 async def read_script(settings: Settings, version: str) -> str:
     """The texts that the database keeps of *version*."""
-    return await _in_run(
+    return await in_run(
         settings, None, lambda run: reading.read_stored_script(run, version)
     )
 
@@ -277,9 +230,7 @@ async def run_validate(settings: Settings) -> tuple[Conflict, ...]:
     source = read_source(settings)
     if settings.dsn is None and settings.connect is None:
         return tuple(problems_as_conflicts(reading.problems_of(source)))
-    return await _in_run(
-        settings, None, lambda run: reading.find_conflicts(source, run)
-    )
+    return await in_run(settings, None, lambda run: reading.find_conflicts(source, run))
 
 
 def validate_against(settings: Settings, reference: str) -> tuple[Conflict, ...]:

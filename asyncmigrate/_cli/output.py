@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from asyncmigrate import events
 from asyncmigrate._cli.terminal import Terminal, inspect_terminal
-from asyncmigrate._migration import Direction
+from asyncmigrate._nouns import Direction
 from asyncmigrate._readers.colour import Marks, Painter, marks_for
 from asyncmigrate._readers.secrets import Redactor
 from asyncmigrate._readers.text import escape, escape_block

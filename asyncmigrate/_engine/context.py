@@ -7,17 +7,19 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from asyncmigrate._database.address import Address
 from asyncmigrate._database.failures import SessionLost
-from asyncmigrate._database.history import Mark
 from asyncmigrate._database.session import Names
-from asyncmigrate._engine.hashing import Hashing
-from asyncmigrate._plan import Step
 from asyncmigrate._settings import Settings
 from asyncmigrate.errors import MigrationError
 from asyncmigrate.events import Emit, Warned
-from asyncmigrate.results import MigrationResult
+
+if TYPE_CHECKING:
+    from asyncmigrate._database.history import Mark
+    from asyncmigrate._plan import Step
+    from asyncmigrate.results import MigrationResult
 
 
 def who_am_i(release: str | None) -> str:
@@ -34,7 +36,7 @@ def who_am_i(release: str | None) -> str:
 class Trip:
     """All that one migration sends, where that is one round trip."""
 
-    step: Step
+    step: "Step"
     text: str
     start: int
     """Where the script begins in it."""
@@ -49,21 +51,19 @@ class Run:
     emit: Emit
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     fencing_token: int = 0
-    results: list[MigrationResult] = field(default_factory=list)
+    results: "list[MigrationResult]" = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     current: str | None = None
     """The version under way; null between migrations."""
     number: int = 0
     total: int = 0
     timeline: tuple[str, str] | None = None
-    in_doubt: Step | None = None
+    in_doubt: "Step | None" = None
     """The migration that may or may not have committed when the connection is lost."""
-    beside: tuple[Step, ...] = ()
+    beside: "tuple[Step, ...]" = ()
     """Those that stand or fall with `in_doubt`, being of its transaction."""
     stopping: MigrationError | None = None
     """Why the run ends, as soon as it is known what became of `in_doubt`."""
-    hashing: Hashing | None = None
-    """Digests of the files, where they may tell that there is nothing to do."""
     ahead: Trip | None = None
     """What the next migration will send, written already."""
     written: list[str] = field(default_factory=list)
@@ -93,8 +93,10 @@ class Run:
         return self.settings.lease_ttl + 5
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> "Mark":
         """Whose row it is."""
+        from asyncmigrate._database.history import Mark  # noqa: PLC0415 - for who writes
+
         return Mark(
             run_id=self.run_id,
             fencing_token=self.fencing_token,
@@ -109,7 +111,7 @@ class Run:
                 self.emit(Warned(message=warning))
 
     @contextmanager
-    def committing(self, steps: Sequence[Step]) -> Iterator[None]:
+    def committing(self, steps: "Sequence[Step]") -> Iterator[None]:
         """All of *steps* are in doubt when the connection is lost in this block.
 
         So they are when it is cancelled, which a COMMIT may have come before.
@@ -126,7 +128,7 @@ class Run:
         self.in_doubt, self.beside = None, ()
 
     @property
-    def suspect(self) -> Step | None:
+    def suspect(self) -> "Step | None":
         """Of what is in doubt the one that was under way, or the last."""
         under_way = [step for step in self.beside if step.version == self.current]
         return under_way[0] if under_way else self.in_doubt

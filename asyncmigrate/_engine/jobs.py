@@ -4,7 +4,7 @@ A job keeps what it was resolved to: a roll-back that begins again on a new sess
 undoes what it was asked to undo, not the next newest as well.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,9 +41,7 @@ Stored = Mapping[str, str]
 class Job(Protocol):
     """What a run is for."""
 
-    @property
-    def source(self) -> Source:
-        """The files that it is about."""
+    source: Source
 
     def wants(self, history: History) -> set[str]:
         """Checksums of the stored texts that it must see."""
@@ -81,18 +79,9 @@ def read_definitions(
 class Migrate:
     """Bring the database up to a version, or to the newest."""
 
-    read: Callable[[], Source]
-    """Lists the files; asked only when digests alone cannot say that all is done."""
+    source: Source
     wish: MigrateWish
     known: Known = field(default_factory=dict)
-    _source: Source | None = None
-
-    @property
-    def source(self) -> Source:
-        """The files, as they were when they were first asked for."""
-        if self._source is None:
-            self._source = self.read()
-        return self._source
 
     def wants(self, history: History) -> set[str]:  # noqa: ARG002 - of the protocol
         """Nothing but the files."""

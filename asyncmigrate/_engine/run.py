@@ -32,7 +32,6 @@ from asyncmigrate._engine.scope import (
     refused,
     until_cancelled,
 )
-from asyncmigrate._engine.settled import is_settled
 from asyncmigrate._engine.stepping import Renew, take_steps
 from asyncmigrate._engine.waiting import acquire
 from asyncmigrate._migration import History
@@ -46,17 +45,17 @@ from asyncmigrate.events import ConnectionLost, Finished, Notice, Planned
 from asyncmigrate.results import MigrationReport, Outcome
 
 
-async def run_job(job: Job, run: Run) -> MigrationReport:
-    """Do *job*, on as many sessions as it takes.
+async def run_job(
+    job: Job, run: Run, session: Session | None = None
+) -> MigrationReport:
+    """Do *job*, on as many sessions as it takes, *session* being the first.
 
     Raises:
         MigrationError: with the results that stand.
     """
     began = time.monotonic()
-    if run.hashing is not None:
-        run.hashing.begin()
     try:
-        await _on_sessions(job, run)
+        await _on_sessions(job, run, session)
     except MigrationError as error:
         error.results = tuple(run.results)
         error.run_id = run.run_id
@@ -78,7 +77,7 @@ async def run_job(job: Job, run: Run) -> MigrationReport:
     )
 
 
-async def _on_sessions(job: Job, run: Run) -> None:
+async def _on_sessions(job: Job, run: Run, opened: Session | None) -> None:
     losses = Losses(run)
     understood: Understood = {}
     patience = run.settings.wait_for_database
@@ -86,8 +85,9 @@ async def _on_sessions(job: Job, run: Run) -> None:
     while True:
         losses.begin()
         inherited, heir = heir, None
+        first, opened = inherited or opened, None
         try:
-            async with open_run_session(run, patience, inherited) as session:
+            async with open_run_session(run, patience, first) as session:
                 holds = inherited is not None
                 heir = await _on_session(job, run, session, understood, holds=holds)
             if heir is None:
@@ -122,8 +122,6 @@ async def _on_session(
     exists = True
     if not holds:
         with answered_within(session, run.answer_limit):
-            if await is_settled(session, run):
-                return None
             seen = await look(session)  # 1 look
         run.warn(*await growth_for(job, session, seen.history))
         ready = await prepare(job, session, seen.history, run.settings, understood)

@@ -97,7 +97,7 @@ def refused(failure: StatementFailed) -> DatabaseUnusable:
 
 
 @contextmanager
-def bounded(seconds: float) -> Iterator[anyio.CancelScope]:
+def bounded(seconds: float) -> "Iterator[anyio.CancelScope]":
     """A clean-up that no cancellation interrupts, and that ends after *seconds*."""
     with anyio.move_on_after(seconds, shield=True) as scope:
         yield scope

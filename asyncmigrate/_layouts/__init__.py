@@ -1,13 +1,11 @@
 """From directories to migrations. To add a layout: a module, and a line in `LAYOUTS`."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Final
 
-from asyncmigrate._digests import PlainDirectory
 from asyncmigrate._layouts.dbmate import DBMATE
 from asyncmigrate._layouts.diesel import DIESEL
 from asyncmigrate._layouts.flyway import FLYWAY
@@ -29,7 +27,6 @@ __all__ = [
     "LAYOUTS",
     "Layout",
     "Source",
-    "plain_directory",
     "read_directory",
     "read_listing",
 ]
@@ -96,25 +93,6 @@ def read_directory(
         layout=next(iter(layouts), NATIVE.name),
         project=next((each.project for _, each in found if each.project), ""),
     )
-
-
-def plain_directory(
-    directories: Sequence[str],
-    *,
-    format: str | None = None,  # noqa: A002 - the setting's name
-    skip: Sequence[str] = (),
-) -> PlainDirectory | None:
-    """The directory whose digests may say that there is nothing to do; if it is one.
-
-    Its files are those of whichever layout `read_directory` would recognise.
-    """
-    if format is not None or skip or len(directories) != 1:
-        return None
-    if directories[0].startswith("package:"):
-        return None
-    # The process may change its own directory before a file is read.
-    directory = PlainDirectory(os.path.abspath(directories[0]))  # noqa: PTH100 - a text
-    return directory if directory.is_plain else None
 
 
 def read_listing(listing: Listing, *, format: str) -> Source:  # noqa: A002 - the setting's name

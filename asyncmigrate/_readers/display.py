@@ -19,7 +19,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from asyncmigrate import events
-from asyncmigrate._migration import Direction
+from asyncmigrate._nouns import Direction
 from asyncmigrate._readers import frames
 from asyncmigrate._readers.colour import marks_for
 from asyncmigrate._readers.lines import colour_of, is_grave

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from asyncmigrate._migration import Blocker, Holder
+from asyncmigrate._nouns import Blocker, Holder
 from asyncmigrate._version import __version__
 from asyncmigrate.errors import Conflict, MigrationError
 from asyncmigrate.results import (

@@ -11,7 +11,7 @@ from typing import Final
 from rich.text import Text
 
 from asyncmigrate import events
-from asyncmigrate._migration import Blocker
+from asyncmigrate._nouns import Blocker
 from asyncmigrate._readers.colour import ASCII_MARKS, MARKS, Marks
 from asyncmigrate._readers.text import (
     escape,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape as html_escape
 from typing import Final
 
-from asyncmigrate._migration import Holder
+from asyncmigrate._nouns import Holder
 from asyncmigrate._readers.document import moment
 from asyncmigrate._readers.page_style import STYLE
 from asyncmigrate._readers.text import escape, spell_duration

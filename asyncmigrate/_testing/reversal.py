@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from asyncmigrate._api.operations import read_source, run_migrate, run_rollback
+from asyncmigrate._api.migrating import run_migrate
+from asyncmigrate._api.operations import read_source, run_rollback
 from asyncmigrate._database import server
 from asyncmigrate._database.snapshot import snapshot
 from asyncmigrate._migration import Definition, MigrationFile, Unreadable

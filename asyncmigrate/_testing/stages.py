@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from asyncmigrate._api.operations import run_migrate
+from asyncmigrate._api.migrating import run_migrate
 from asyncmigrate._database.lending import LentConnection
 from asyncmigrate._migration import History, MigrationFile, Order
 from asyncmigrate._plan.versions import target_order

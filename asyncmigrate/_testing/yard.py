@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 import anyio
 
-from asyncmigrate._api.operations import run_migrate
+from asyncmigrate._api.migrating import run_migrate
 from asyncmigrate._database import databases, server
 from asyncmigrate._database.address import Address, read_address
 from asyncmigrate._database.connect import open_session

@@ -1,5 +1,6 @@
 """A command line read without typer is read as typer reads it, or not at all."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,3 +113,47 @@ async def test_a_plain_command_loads_no_typer(cli: Cli, database: Database) -> N
         loaded = {line.rpartition("|")[2].strip() for line in each.stderr.splitlines()}
         assert "asyncpg" in loaded
         assert not loaded & {"typer", "pydantic", "rich"}
+
+
+async def test_a_start_with_nothing_to_do_loads_neither_planner_nor_scanner(
+    cli: Cli, database: Database
+) -> None:
+    database.files.add("0001_a.sql", "CREATE TABLE a (id int);")
+    environment = {"PYTHONPROFILEIMPORTTIME": "1", "ASYNCMIGRATE_FAST": "0"}
+    await cli("migrate", "--dsn", database.dsn)
+
+    again = await cli("migrate", "--dsn", database.dsn, env=environment)
+
+    loaded = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines()}
+    rooms = {".".join(each.split(".")[:2]) for each in loaded}
+    assert again.stdout == "nothing to do\n"
+    assert "asyncmigrate._engine.settled" in loaded
+    assert "asyncmigrate._engine.run" not in loaded
+    assert not rooms & {
+        "asyncmigrate._plan",
+        "asyncmigrate._layouts",
+        "anyio._backends",
+    }
+
+
+async def test_what_is_registered_for_the_exit_is_done_all_the_same(
+    cli: Cli, database: Database, tmp_path: Path
+) -> None:
+    database.files.add("0001_a.sql", "CREATE TABLE a (id int);")
+    await cli("migrate", "--dsn", database.dsn)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import atexit\natexit.register(lambda: print('left in order', flush=True))\n"
+    )
+
+    for fast in ("0", "1"):
+        done = await cli(
+            "migrate",
+            "--dsn",
+            database.dsn,
+            env={"PYTHONPATH": str(site), "ASYNCMIGRATE_FAST": fast},
+        )
+
+        assert done.exit_status == 0
+        assert done.stdout == "nothing to do\nleft in order\n"

@@ -2,14 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asyncmigrate._api.migrating import plain_directory
 from asyncmigrate._database.settled import digests_of
 from asyncmigrate._digests import PlainDirectory
-from asyncmigrate._layouts import plain_directory, read_directory
+from asyncmigrate._layouts import read_directory
+from asyncmigrate._settings import Settings
 from asyncmigrate.errors import ConflictsFound
 from tests.kit.app import App
 from tests.kit.proxy import listening
@@ -156,7 +159,7 @@ def test_a_plain_directory_is_what_the_layout_reads(
         (folder / "0010_linked.sql").symlink_to(__file__)
 
     source = read_directory([str(folder)])
-    plain = plain_directory([str(folder)])
+    plain = plain_directory(Settings(directory=(str(folder),)))
     digests = None
     if plain is not None:
         for _ in plain.slices():
@@ -171,16 +174,19 @@ def test_a_plain_directory_is_what_the_layout_reads(
 
 @pytest.mark.parametrize(
     "options",
-    [{"format": "native"}, {"skip": ["*.txt"]}],
+    [{"format": "native"}, {"skip": ("*.txt",)}],
     ids=str,
 )
 def test_what_makes_files_mean_something_else_is_no_plain_directory(
-    tmp_path: Path, options: dict[str, object]
+    tmp_path: Path, options: dict[str, Any]
 ) -> None:
     (tmp_path / "0001_a.sql").write_text("SELECT 1;")
 
-    assert plain_directory([str(tmp_path)]) is not None
-    assert plain_directory([str(tmp_path)], **options) is None  # type: ignore[arg-type]  # of two kinds
-    assert plain_directory([str(tmp_path)] * 2) is None
-    assert plain_directory(["package:asyncmigrate/_sample"]) is None
-    assert plain_directory([str(tmp_path / "none")]) is None
+    def plain(*directory: str, **options: Any) -> object:
+        return plain_directory(Settings(directory=directory, **options))
+
+    assert plain(str(tmp_path)) is not None
+    assert plain(str(tmp_path), **options) is None
+    assert plain(str(tmp_path), str(tmp_path)) is None
+    assert plain("package:asyncmigrate/_sample") is None
+    assert plain(str(tmp_path / "none")) is None

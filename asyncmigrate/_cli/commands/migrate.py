@@ -12,12 +12,10 @@ def migrate(call: Call, *, to: str | None, dry_run: bool) -> None:
     once: one works, the others wait and find nothing left to do. When files and
     history disagree, nothing is changed and every disagreement is told.
     """
-    from asyncmigrate import _api
+    from asyncmigrate._api import run_migrate
 
     report = call.run(
-        lambda emit: _api.run_migrate(
-            call.settings, target=to, dry_run=dry_run, emit=emit
-        )
+        lambda emit: run_migrate(call.settings, target=to, dry_run=dry_run, emit=emit)
     )
     show_scripts(call.output, report)
     call.finish(report)

@@ -13,12 +13,12 @@ def status(call: Call, *, check: bool) -> int | None:
     It only reads: CONNECT on the database and SELECT on the tracking tables are
     enough.
     """
-    from asyncmigrate import _api
+    from asyncmigrate._api import read_status
     from asyncmigrate._readers.document import status_keys
     from asyncmigrate._readers.tables import TableView
 
     output = call.output
-    found = call.run(lambda _: _api.read_status(call.settings))
+    found = call.run(lambda _: read_status(call.settings))
     call.signals.ending()
     output.warn(found.warnings)
     error = CheckFailed(_unwell(found)) if check and not found.healthy else None

@@ -14,15 +14,13 @@ def wait(call: Call, *, timeout: str | None) -> None:
     For an application beside a migration job; SELECT on the tracking tables is
     enough. Exit 7 when the time is over; at once 4 or 6 when it can never be.
     """
-    from asyncmigrate import _api
+    from asyncmigrate._api import run_wait
     from asyncmigrate._readers.document import status_keys
     from asyncmigrate._readers.tables import TableView
 
     output = call.output
     seconds = _DEFAULT if timeout is None else _seconds(timeout)
-    found = call.run(
-        lambda emit: _api.run_wait(call.settings, timeout=seconds, emit=emit)
-    )
+    found = call.run(lambda emit: run_wait(call.settings, timeout=seconds, emit=emit))
     call.signals.ending()
     output.warn(found.warnings)
     if not output.quiet:
