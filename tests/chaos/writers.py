@@ -45,7 +45,7 @@ FROM (SELECT coalesce(max(id), 0) AS last FROM accounts), generate_series(1, {ro
 REWRITE = "ALTER TABLE accounts ALTER COLUMN balance TYPE numeric USING balance * 1.0;"
 SLOW = """
 CREATE FUNCTION slowly(balance int) RETURNS numeric LANGUAGE sql
-RETURN (SELECT balance FROM pg_sleep(0.01));
+AS 'SELECT balance::numeric FROM pg_sleep(0.01)';
 """
 SLOW_REWRITE = REWRITE.replace("balance * 1.0", "slowly(balance)")
 """For a small table, where there is no time to fill a large one."""

@@ -9,6 +9,7 @@ from tests.corpus import __main__ as command
 from tests.corpus.dumps import normalised
 from tests.corpus.report import Phase
 from tests.corpus.sides import IN_TRANSACTION, Failure
+from tests.kit import servers
 
 HARMLESS = {
     "1_users.up.sql": "CREATE TABLE users (id integer);\n",
@@ -27,6 +28,13 @@ BROKEN = {
 }
 
 
+GIVEN = servers.binaries()
+needs_psql = pytest.mark.skipif(
+    GIVEN is not None and not any(GIVEN.glob("**/pg_dump")),
+    reason="the binaries that were given are a server without its clients",
+)
+
+
 def write(directory: Path, files: dict[str, str]) -> Path:
     directory.mkdir()
     for name, text in files.items():
@@ -34,6 +42,7 @@ def write(directory: Path, files: dict[str, str]) -> Path:
     return directory
 
 
+@needs_psql
 def test_failures_on_both_sides_are_told_with_their_places_and_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
