@@ -17,7 +17,7 @@ LEFT_BEHIND = {
     ),
     "settings": (
         (
-            "SET work_mem = '1MB'; SET lock_timeout = 0; SET statement_timeout = 1;"
+            "SET work_mem = '1MB'; SET lock_timeout = 0; SET statement_timeout = '1min';"
             " SET default_transaction_isolation = serializable; SET row_security = off;"
         ),
         (
