@@ -30,10 +30,6 @@ RETURNING held.fencing_token, pg_catalog.set_config('synchronous_commit', 'local
 nor lease outlives this server, so no standby is waited for, and a standby that is gone
 costs no lease."""
 
-TRY_LOCK: Final[LiteralString] = """
-SELECT pg_catalog.pg_try_advisory_lock({key})
-"""
-
 ADD_ROW: Final[LiteralString] = """
 INSERT INTO {schema}.migration_locks (namespace) VALUES ({namespace})
 ON CONFLICT (namespace) DO NOTHING
@@ -186,11 +182,6 @@ async def take(
     )
     rows = await session.ask(sql)
     return int(rows[0][0] or 0) if rows else None
-
-
-async def try_lock(session: Session) -> bool:
-    """The lock alone, for a first run that has no row yet."""
-    return (await session.ask(session.fill(TRY_LOCK)))[0][0] == "t"
 
 
 async def add_row(session: Session) -> None:

@@ -246,7 +246,8 @@ class Session:
                 )
             )
 
-        self.connection.add_log_listener(listener)
+        with translated(self.connection):  # it may be gone already
+            self.connection.add_log_listener(listener)
 
     @contextmanager
     def hushed(self, sqlstate: str) -> Iterator[None]:

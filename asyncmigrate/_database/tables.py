@@ -258,9 +258,16 @@ async def unsafe_points(session: Session) -> list[str]:
     return sorted(row[0] or "" for row in rows)
 
 
-async def lock_layout(session: Session) -> None:
-    """Open a transaction that alone may make or upgrade the tracking schema."""
-    await session.execute("BEGIN;" + _filled(session, LOCK_SCHEMA_AND_ASK))
+async def lock_layout(session: Session, limit: float) -> None:
+    """Open a transaction that alone may make or upgrade the tracking schema.
+
+    The server ends it when nothing is asked for *limit* seconds: there is no lease yet
+    by which others could judge a runner that stands still.
+    """
+    await session.execute(
+        f"BEGIN;SET LOCAL idle_in_transaction_session_timeout = '{limit * 1000:.0f}ms';"
+        + _filled(session, LOCK_SCHEMA_AND_ASK)
+    )
 
 
 SCHEMA_EXISTS: Final[LiteralString] = """

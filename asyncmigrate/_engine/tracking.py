@@ -44,7 +44,7 @@ async def make_tables(session: Session, run: Run) -> None:
         StatementFailed: one of `LATER`; another try may succeed.
     """
     try:
-        await tables.lock_layout(session)
+        await tables.lock_layout(session, run.settings.lease_ttl)
         present = await tables.existing_tables(session)
         if present:
             await roll_back(session)

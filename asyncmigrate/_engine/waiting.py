@@ -37,8 +37,8 @@ class _Watcher:
     since: float = 0.0
     told_at: float = field(default=-ANNOUNCE_EVERY)
     told_of: tuple[str, str | None] = "", None
-    ended: dict[int, str] = field(default_factory=dict)
-    """Backends of dead runs that were told to end, with whose they were."""
+    ended: set[int] = field(default_factory=set)
+    """Backends of dead runs that were told to end."""
 
     def stood_still(self, holder: Holder, now: float) -> bool:
         """Whether the lease has not moved for ``lease_ttl`` and one interval."""
@@ -78,7 +78,8 @@ async def acquire(
             token = await _try(session, run, exists=exists)
             if token is not None:
                 waited = time.monotonic() - began
-                await _got(session, run, token, waited, watcher)
+                run.fencing_token = token
+                run.emit(LockAcquired(fencing_token=token, waited=waited))
                 return True
             seen = await look(session)
             if seen.history.exists:
@@ -108,9 +109,8 @@ async def _try(session: Session, run: Run, *, exists: bool) -> int | None:
     """One try: the token, or null when somebody else holds what it takes."""
     try:
         if not exists:
-            # A first run: there is no row to be taken with the lock in one statement.
-            if not await lock.try_lock(session):
-                return None
+            # Before the lock: held without a lease, it would say nothing of who holds
+            # it, and nobody could take it over from a host that stands still.
             await make_tables(session, run)
         return await _take(session, run)
     except StatementFailed as failure:
@@ -133,18 +133,6 @@ async def _take(session: Session, run: Run) -> int | None:
             return token
         await lock.add_row(session)
     return None
-
-
-async def _got(
-    session: Session, run: Run, token: int, waited: float, watcher: _Watcher
-) -> None:
-    """The lock is ours: say so, and whose session was ended for it."""
-    run.fencing_token = token
-    run.emit(LockAcquired(fencing_token=token, waited=waited))
-    if not watcher.ended:
-        return
-    detail = f"ended the session of a dead run: {', '.join(watcher.ended.values())}"
-    await session.execute(insert_event(session, run.run_id, "taken_over", None, detail))
 
 
 def _announce(
@@ -193,8 +181,14 @@ async def _end_if_dead(
             " standby"
         )
     if not ours:
-        watcher.ended[ended.pid] = str(holder)
-        watcher.run.emit(LockTakenOver(holder=str(holder), backend_pid=ended.pid))
+        watcher.ended.add(ended.pid)
+        run = watcher.run
+        run.emit(LockTakenOver(holder=str(holder), backend_pid=ended.pid))
+        # Now, since another of those who wait may be the one that gets the lock.
+        detail = f"ended the session of a dead run: {holder}"
+        await session.execute(
+            insert_event(session, run.run_id, "taken_over", None, detail)
+        )
 
 
 _AT_WORK: Final = frozenset({"active", "fastpath function call"})

@@ -1,10 +1,13 @@
 """A run that goes on with a new session keeps its lock, whoever asks for it meanwhile."""
 
+from typing import Any
+
 import anyio
 import asyncpg
 import pytest
 
-from asyncmigrate.events import LockAcquired, MigrationApplied, Planned
+from asyncmigrate._engine import inheriting
+from asyncmigrate.events import ConnectionLost, LockAcquired, MigrationApplied, Planned
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
 from tests.kit.locks import KEY, nothing_is_left
@@ -86,6 +89,27 @@ async def test_a_new_session_that_hears_nothing_is_done_without(
     assert proxy.deaf_to
     assert len(report) == COUNT
     assert len(renewing.told(LockAcquired)) == 2
+
+
+async def test_a_new_session_that_is_ended_at_once_is_a_lost_connection(
+    renewing: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_on = inheriting._pass_on  # noqa: SLF001 - between it and the next await
+
+    async def end_it(old: Any, heir: Any, run: Any) -> bool:
+        monkeypatch.setattr(inheriting, "_pass_on", passed_on)
+        passed = await passed_on(old, heir, run)
+        await renewing.database.fetch("SELECT pg_terminate_backend($1)", heir.pid)
+        await eventually(lambda: gone(heir))
+        return passed
+
+    async def gone(heir: Any) -> bool:
+        return bool(heir.is_closed)
+
+    monkeypatch.setattr(inheriting, "_pass_on", end_it)
+
+    assert len(await renewing.migrate()) == COUNT
+    assert len(renewing.told(ConnectionLost)) == 1
 
 
 @invariant("I10")

@@ -15,6 +15,7 @@ from tests.kit.databases import Database
 from tests.kit.invariants import invariant
 from tests.kit.locks import holders, lease, play_holder, sessions
 from tests.kit.polling import eventually
+from tests.kit.proxy import listening
 
 LEDGER = "CREATE TABLE ledger (version text);"
 NOTE = "INSERT INTO ledger VALUES ('{}');"
@@ -218,3 +219,32 @@ async def test_the_lease_and_the_lock_are_given_back_after_every_ending(
     assert row["fencing_token"] == 1
     assert await holders(app.database) == []
     assert await sessions(app.database) == []
+
+
+@invariant("I5")
+async def test_a_first_run_that_stands_still_before_it_has_a_lease_is_passed_by(
+    app: App, shop: Cli
+) -> None:
+    app.add(_0001_a="CREATE TABLE a ();")
+    async with listening(app.dsn) as proxy:
+        making = anyio.Event()
+
+        async def stand_still(text: str) -> bool:
+            if "CREATE TABLE" in text and ".meta" in text:
+                sleeper.send_signal(signal.SIGSTOP)
+                making.set()
+                return False
+            return True
+
+        proxy.on_query = stand_still
+        sleeper = await shop.start("migrate", env={"DATABASE_URL": proxy.dsn})
+        with anyio.fail_after(20):
+            await making.wait()
+
+        report = await app.migrate(lock_wait=20)
+
+        assert versions(report) == ["+0001"]
+        proxy.on_query = None
+        sleeper.send_signal(signal.SIGCONT)
+        assert await sleeper.wait() == 0
+    assert len(await app.database.history()) == 1
