@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from asyncmigrate._api import migrating, operations
+from asyncmigrate import _api
 from asyncmigrate._settings import Connect, Settings, from_arguments
 from asyncmigrate.errors import Conflict
 from asyncmigrate.events import Emit
@@ -88,7 +88,7 @@ async def migrate(
         _engine/README.md I1 to I9; PostgreSQL manual 13.3.5, Advisory Locks.
     """
     settings = settings_of(dsn, directory, options)
-    return await migrating.run_migrate(
+    return await _api.run_migrate(
         settings, target=target, dry_run=dry_run, emit=on_event
     )
 
@@ -118,7 +118,7 @@ async def rollback(  # noqa: PLR0913 - the contract's arguments
         MigrationError: see `asyncmigrate.errors` for the whole tree.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_rollback(
+    return await _api.run_rollback(
         settings,
         steps=steps,
         target=target,
@@ -137,7 +137,7 @@ async def redo(
 ) -> MigrationReport:
     """Undo the newest migration and apply it again, in one run."""
     settings = settings_of(dsn, directory, options)
-    return await operations.run_redo(settings, emit=on_event)
+    return await _api.run_redo(settings, emit=on_event)
 
 
 async def status(
@@ -152,7 +152,7 @@ async def status(
     Raises:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
-    return await operations.read_status(settings_of(dsn, directory, options))
+    return await _api.read_status(settings_of(dsn, directory, options))
 
 
 async def wait_until_current(
@@ -172,14 +172,14 @@ async def wait_until_current(
         PrivilegeMissing: the rights to look were missing all the time.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_wait(settings, timeout=timeout, emit=on_event)
+    return await _api.run_wait(settings, timeout=timeout, emit=on_event)
 
 
 async def history(
     dsn: str | None = None, **options: Unpack[Options]
 ) -> tuple[HistoryEntry, ...]:
     """The audit trail, oldest first: migrations, roll-backs, repairs, take-overs."""
-    return await operations.read_history(settings_of(dsn, "migrations", options))
+    return await _api.read_history(settings_of(dsn, "migrations", options))
 
 
 async def validate(
@@ -188,7 +188,7 @@ async def validate(
     **options: Unpack[Options],
 ) -> tuple[Conflict, ...]:
     """Every conflict of files and history; without *dsn*, of the files alone."""
-    return await operations.run_validate(settings_of(dsn, directory, options))
+    return await _api.run_validate(settings_of(dsn, directory, options))
 
 
 async def baseline(
@@ -205,7 +205,7 @@ async def baseline(
         UnknownVersion: there is no such version.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_baseline(settings, version, emit=on_event)
+    return await _api.run_baseline(settings, version, emit=on_event)
 
 
 async def adopt(  # noqa: PLR0913 - the contract's arguments
@@ -252,7 +252,7 @@ async def adopt(  # noqa: PLR0913 - the contract's arguments
         docs/adopting.md: of each tool, what is read, verified, locked and trusted.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_adopt(
+    return await _api.run_adopt(
         settings, tool=tool, at=at, dry_run=dry_run, emit=on_event
     )
 
@@ -274,7 +274,7 @@ async def repair(  # noqa: PLR0913 - the contract's arguments
         InvalidUsage: there is nothing of that kind to settle.
     """
     settings = settings_of(dsn, directory, options)
-    return await operations.run_repair(
+    return await _api.run_repair(
         settings, action, versions, dry_run=dry_run, emit=on_event
     )
 

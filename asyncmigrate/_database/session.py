@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import io
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -160,7 +161,11 @@ class Session:
             return status
 
     async def ask(self, query: str, *, provided: str = "") -> list[Row]:
-        """The rows of one query, as text. Null is None.
+        """The rows of one query, as text. Null is None; see `read`."""
+        return list(parse_copy(await self.read(query, provided=provided)))
+
+    async def read(self, query: str, *, provided: str = "") -> bytes:
+        """The rows of one query, for `parse_copy`.
 
         *provided*, a statement before it in the same round trip, may refuse it by an
         error; it is not even planned then.
@@ -182,7 +187,7 @@ class Session:
             except asyncpg.InternalClientError:
                 self._disown_waiter()
                 raise
-        return parse_copy(b"".join(chunks))
+        return b"".join(chunks)
 
     def _disown_waiter(self) -> None:
         """Let nobody be told of a future that the driver made and did not await.
@@ -298,15 +303,12 @@ class Session:
             await self.connection.close()
 
 
-def parse_copy(data: bytes) -> list[Row]:
-    """Rows of the text format (PostgreSQL manual, COPY, "Text Format")."""
-    if not data:
-        return []
-    lines = data.decode("utf-8").split("\n")
-    lines.pop()
-    if b"\\" not in data:  # no null and nothing escaped
-        return [[*line.split("\t")] for line in lines]
-    return [[_field(cell) for cell in line.split("\t")] for line in lines]
+def parse_copy(data: bytes) -> Iterator[Row]:
+    """Rows of the text format (PostgreSQL manual, COPY, "Text Format"), one by one."""
+    for line in io.BytesIO(data):
+        cells = line[:-1].decode("utf-8").split("\t")
+        # Without a backslash there is neither a null nor anything escaped.
+        yield [_field(cell) for cell in cells] if b"\\" in line else [*cells]
 
 
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
