@@ -257,8 +257,11 @@ async def test_what_lets_go_of_the_lock_outside_a_transaction_stops_everybody(
     # What is under way may or may not come to stand; the rival must not run it again.
     with pytest.raises(NeedsRepair):
         await App(app.database).migrate()
-    with pytest.raises(LockLost, match="what its statements had done by then stays"):
+    # The run may notice by itself, or its keeper before it, which ends its session.
+    with pytest.raises((LockLost, NeedsRepair)) as ended:
         await first
 
+    said = f"{ended.value} {ended.value.hint}"
+    assert "what its statements had done by then stays" in said or "repair" in said
     assert await app.database.fetchval("SELECT count(*) FROM ledger") == 1
     assert await app.standing() == {"0001": "applied", "0002": "failed"}
