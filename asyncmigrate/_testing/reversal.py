@@ -1,9 +1,9 @@
 """Up, down and up again, one migration at a time; the catalogue is compared each time.
 
-Every version is reached once and looked at. Then each DOWN must lead back to what was
-seen before its UP, and all of them applied again to what was seen at first. Where that
-fails, the walk goes on from a new database, so that one mistake is told once. Rows are
-not compared, and repeatables, which belong to no version, are left out.
+Each version is reached from the one before. Where a DOWN does not lead back to it, or
+what is applied again is not what it was, the walk goes on in a new database, so that
+one mistake is told once. Rows are not compared, but those that a DOWN leaves are in the
+way of the second UP. Repeatables, which belong to no version, are left out.
 """
 
 import glob
@@ -127,75 +127,45 @@ class _Walk:
     def __init__(self, files: Sequence[MigrationFile], scratches: _Scratches) -> None:
         self.files = files
         self.scratches = scratches
-        self.seen: list[str] = []
-        """The catalogue by the number of migrations."""
-        self.found: list[Irreversible] = []
 
     async def walk(self) -> list[Irreversible]:
-        scratch: _Scratch | None = await self._climb()
-        top = level = len(self.files)
-        while level:
-            file = self.files[level - 1]
-            if not _has_way_back(file):
-                await self._again(scratch, level, top)
-                scratch, level = None, level - 1
-                top = level
-                continue
-            if scratch is None:
-                scratch, top = await self.scratches.at(level), level
-            found = await self._descend(scratch, level)
-            level -= 1
-            if found is not None:
-                self.found.append(found)
-                scratch, top = None, level
-        await self._again(scratch, level, top)
-        return self.found[::-1]
-
-    async def _climb(self) -> _Scratch:
+        found = []
         scratch = await self.scratches.at(0)
-        self.seen.append(await scratch.catalogue())
-        for file in self.files:
+        below = await scratch.catalogue()
+        for level, file in enumerate(self.files, start=1):
             await scratch.up_to(file)
-            self.seen.append(await scratch.catalogue())
-        return scratch
+            above = await scratch.catalogue()
+            if _has_way_back(file):
+                what = await _there_and_back(scratch, file, below, above)
+                if what is not None:
+                    found.append(Irreversible(file, what))
+                    scratch = await self.scratches.at(level)
+            below = above
+        return found
 
-    async def _descend(self, scratch: _Scratch, level: int) -> Irreversible | None:
-        file = self.files[level - 1]
-        try:
-            await scratch.down()
-        except MigrationError as error:
-            return Irreversible(file, f"its DOWN fails\n\n{error}")
-        difference = unified(
-            self.seen[level - 1],
-            await scratch.catalogue(),
-            old_name=f"before {file.label}",
-            new_name="after its UP and DOWN",
-            context=0,
-        )
-        if not difference:
-            return None
-        message = f"its DOWN does not restore the catalogue\n\n{difference}"
-        return Irreversible(file, message.rstrip())
 
-    async def _again(self, scratch: _Scratch | None, level: int, top: int) -> None:
-        """Apply once more what was undone, from *level* to *top*."""
-        if scratch is None or level == top:
-            return
-        for at in range(level, top):
-            file = self.files[at]
-            try:
-                await scratch.up_to(file if at + 1 < top else self.files[top - 1])
-            except MigrationError as error:
-                what = f"its UP fails after its DOWN\n\n{error}"
-                self.found.append(Irreversible(file, what))
-                return
-        difference = unified(
-            self.seen[top],
-            await scratch.catalogue(),
-            old_name=f"after {self.files[top - 1].label}",
-            new_name="after everything was undone and applied again",
-            context=0,
-        )
-        if difference:
-            what = f"applied again, the catalogue is another one\n\n{difference}"
-            self.found.append(Irreversible(self.files[top - 1], what.rstrip()))
+async def _there_and_back(
+    scratch: _Scratch, file: MigrationFile, below: str, above: str
+) -> str | None:
+    """Undo *file* and apply it again; what was wrong with that."""
+    try:
+        await scratch.down()
+    except MigrationError as error:
+        return f"its DOWN fails\n\n{error}"
+    names = (f"before {file.label}", "after its UP and DOWN")
+    difference = _difference(below, await scratch.catalogue(), *names)
+    if difference:
+        return f"its DOWN does not restore the catalogue\n\n{difference}"
+    try:
+        await scratch.up_to(file)
+    except MigrationError as error:
+        return f"its UP fails after its DOWN\n\n{error}"
+    names = (f"after {file.label}", "after its UP, DOWN and UP")
+    difference = _difference(above, await scratch.catalogue(), *names)
+    if difference:
+        return f"applied again, it leaves another catalogue\n\n{difference}"
+    return None
+
+
+def _difference(old: str, new: str, old_name: str, new_name: str) -> str:
+    return unified(old, new, old_name=old_name, new_name=new_name, context=0).rstrip()

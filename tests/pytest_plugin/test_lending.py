@@ -192,6 +192,21 @@ def test_a_loop_that_still_runs_elsewhere_loses_the_connection(
     assert not connection.verified
 
 
+def test_where_pytest_runs_in_a_loop_itself_the_connection_is_cut(
+    server: Server, loop: asyncio.AbstractEventLoop
+) -> None:
+    connection = RolledBackConnection(server.admin_dsn, Line())
+    loop.run_until_complete(pid(connection))
+
+    async def pytest_main() -> None:
+        connection.end()
+
+    asyncio.run(pytest_main())
+    loop.run_until_complete(asyncio.sleep(0))
+
+    assert not connection.verified
+
+
 def test_before_it_is_open_it_says_what_is_missing(server: Server) -> None:
     connection = LentConnection(server.admin_dsn)
 

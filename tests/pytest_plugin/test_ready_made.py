@@ -101,3 +101,39 @@ the migration files are not valid
 0003_wish.sql:1:18: there is no directive `lock_timeout`
   hint: did you mean `lock-timeout`?\
 """)
+
+
+def test_they_notice_what_shows_only_the_second_time(project: Project) -> None:
+    project.files.add(
+        "0003_row.sql",
+        "-- UP\nINSERT INTO users (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'Ada');\n"
+        "-- DOWN\nSELECT 1;\n",
+    )
+    project.tests(test_migrations=LINE)
+    text, _ = told(project, "-kup_down_up")
+    project.files.add(
+        "0003_row.sql",
+        "-- UP\nDO $$ BEGIN IF EXISTS (SELECT FROM users) THEN CREATE TABLE again ();"
+        " END IF; INSERT INTO users (name) VALUES ('Ada'); END $$;\n"
+        "-- DOWN\nDROP TABLE IF EXISTS again;\n",
+    )
+    again, _ = told(project, "-kup_down_up")
+
+    assert "0003_row.sql: its UP fails after its DOWN" in text
+    assert "duplicate key value" in text
+    assert "0003_row.sql: applied again, it leaves another catalogue" in again
+    assert "+table public.again" in again
+
+
+def test_a_first_way_up_that_fails_is_told_as_any_other_failure(
+    project: Project,
+) -> None:
+    project.files.add("0003_broken.sql", "SELECT nothing;")
+    project.tests(test_migrations=LINE)
+
+    text, outcomes = told(project, "-kup_down_up")
+
+    assert outcomes == {"failed": 1, "deselected": 2}
+    assert 'error: column "nothing" does not exist' in text
+    assert "at 0003_broken.sql:1:8" in text
+    assert "Traceback" not in text

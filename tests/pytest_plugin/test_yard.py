@@ -143,6 +143,23 @@ async def test_a_template_that_is_gone_all_the_same_is_built_again(
     assert name in await names(admin)
 
 
+async def test_the_use_of_a_template_is_noted_once_a_day(
+    yard: Yard, admin: Session, wishes: Wishes
+) -> None:
+    blueprint = draw(wishes)
+    name = await yard.template(blueprint)
+    [known] = [it for it in await databases.list_databases(admin) if it.name == name]
+    old = {**known.notes, "used": known.now - 2 * DAY}
+    await databases.note_use(admin, name, old)
+    other = Yard(wishes, yard.address.at_database("postgres"))
+
+    await other.template(blueprint)
+
+    [known] = [it for it in await databases.list_databases(admin) if it.name == name]
+    await other.close(sweep=False)
+    assert known.now - known.notes["used"] < DAY
+
+
 async def test_a_lost_connection_is_replaced_and_its_databases_stay_ours(
     yard: Yard, admin: Session, wishes: Wishes
 ) -> None:
