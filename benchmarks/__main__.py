@@ -67,6 +67,7 @@ def _scenario(bench: Bench, name: str) -> list[Row]:
         row.facts = {
             "at": machine.now(),
             "asyncmigrate": machine.commit(),
+            "scale": bench.scale.name,
             "before": load,
             "after": machine.load(),
         }

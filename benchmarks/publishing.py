@@ -60,7 +60,7 @@ def _machine(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Measured on {facts['processors']}, {facts['system']}, Python"
         f" {facts['python']}, asyncpg {facts['asyncpg']}, typer {facts['typer']},"
-        f" PostgreSQL {facts['postgres']}; `{found['scale']}` scale."
+        f" PostgreSQL {facts['postgres']}."
     )
 
 
@@ -95,8 +95,9 @@ def _row(row: Row) -> Iterator[str]:
     if row.facts:
         yield ""
         yield (
-            f"{row.facts['at']}, commit `{row.facts['asyncmigrate']}`, load of the"
-            f" machine before and after: {row.facts['before']}; {row.facts['after']}."
+            f"{row.facts['at']}, `{row.facts['scale']}` scale, commit"
+            f" `{row.facts['asyncmigrate']}`, load of the machine before and after:"
+            f" {row.facts['before']}; {row.facts['after']}."
         )
     for series in row.series:
         yield from _series(series)
