@@ -40,7 +40,8 @@ CREATE INDEX ON accounts (owner);
 """
 FILL = """
 INSERT INTO accounts SELECT last + i, md5(i::text), 0
-FROM (SELECT coalesce(max(id), 0) AS last FROM accounts), generate_series(1, {rows}) AS i
+FROM (SELECT coalesce(max(id), 0) AS last FROM accounts) AS before,
+  generate_series(1, {rows}) AS i
 """
 REWRITE = "ALTER TABLE accounts ALTER COLUMN balance TYPE numeric USING balance * 1.0;"
 SLOW = """
