@@ -140,12 +140,18 @@ def prove(session: Session, *, xid: str | None = None) -> str:
         "RESET client_encoding;"
         "SET LOCAL search_path = pg_catalog, pg_temp;"
         # One after the other, which is what a CASE is for (PostgreSQL manual, 4.2.14).
+        # Whatever the verdict, the lock is ours again: what became of it is recorded.
         f"SELECT set_config('lock_timeout', CASE WHEN {noted} IS DISTINCT FROM"
-        f" pg_current_xact_id_if_assigned()::text THEN '{_ENDED}'"
-        f" WHEN NOT pg_advisory_unlock({key}) THEN '{_RELEASED}'"
+        f" pg_current_xact_id_if_assigned()::text THEN {_taken(key, _ENDED)}"
+        f" WHEN NOT pg_advisory_unlock({key}) THEN {_taken(key, _RELEASED)}"
         f" WHEN pg_advisory_unlock_all()::text IS NULL THEN '{_LOST}'"
-        f" WHEN pg_try_advisory_lock({key}) THEN '5s' ELSE '{_LOST}' END, true);"
+        f" ELSE {_taken(key, '5s')} END, true);"
     )
+
+
+def _taken(key: str, verdict: str) -> str:
+    """The verdict, once the session holds the lock."""
+    return f"CASE WHEN pg_try_advisory_lock({key}) THEN '{verdict}' ELSE '{_LOST}' END"
 
 
 async def keep_lock(session: Session) -> bool | None:
