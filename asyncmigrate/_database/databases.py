@@ -158,7 +158,8 @@ async def publish_template(
     """Give a draft its name, and let nobody connect to it. One transaction, one trip.
 
     Raises:
-        StatementFailed: with ``42P04`` when there is one of that name by now.
+        StatementFailed: with ``42P04``, or ``23505`` in a race, when there is one of that
+            name by now.
     """
     await session.execute(
         f"{_commented(draft, notes)};"

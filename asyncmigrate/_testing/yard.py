@@ -47,7 +47,8 @@ _LONGEST_FAREWELL: Final = 60.0
 _EMPTY: Final = "template0"
 _NO_SUCH_DATABASE: Final = "3D000"
 _FORBIDDEN: Final = "42501"
-_DUPLICATE: Final = "42P04"
+_TAKEN: Final = {"42P04", "23505"}
+"""There is a database of that name; the second when it came at the same moment."""
 _DAY: Final = 24 * 60 * 60
 _FORGOTTEN: Final = 7 * _DAY
 """Seconds after which a template that nobody used is dropped, whosever it is."""
@@ -246,7 +247,7 @@ class Yard:
         except BaseException as error:
             with bounded(_FAREWELL), suppress(SessionLost):
                 await self._drop(session, draft)
-            if isinstance(error, StatementFailed) and error.sqlstate == _DUPLICATE:
+            if isinstance(error, StatementFailed) and error.sqlstate in _TAKEN:
                 # Built meanwhile by someone who is connected to another database, in
                 # which our key for building is another one.
                 return
