@@ -5,6 +5,7 @@ import asyncio
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,7 +52,10 @@ async def run(names: Sequence[str], seed: int, scale: float) -> list[Score]:
                 score = Score(name)
                 scores.append(score)
                 began = time.monotonic()
-                await SCENARIOS[name](arena, score)
+                try:
+                    await SCENARIOS[name](arena, score)
+                except Exception:  # noqa: BLE001 - the others are still to be tried
+                    score.blame("unexpected", traceback.format_exc())
                 score.seconds = time.monotonic() - began
                 _tell(score)
     return scores
