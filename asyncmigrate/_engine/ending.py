@@ -99,8 +99,7 @@ async def judge(  # noqa: PLR0913 - what a failure is judged by
     if transaction.escaped(failure):
         return await _escaped(step, ready, session, run, None)
     if transaction.lock_lost(failure):
-        reason = "the server says that this session no longer holds it"
-        return LockLost(reason)
+        return LockLost(failures.NOT_OURS)
     return _meaning(step, ready, run, failure, verdict, statement, left)
 
 

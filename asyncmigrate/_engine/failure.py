@@ -18,6 +18,8 @@ RETRIED = frozenset({"55P03", "40P01", "40001"})
 """lock_not_available, deadlock_detected, serialization_failure."""
 
 ROLLED_BACK = "the migration was rolled back"
+NOT_OURS = "the server says that this session no longer holds it"
+"""Why a run stops whose lock somebody else may have by now."""
 
 
 def is_transient(sqlstate: str | None, failure: object) -> bool:

@@ -4,13 +4,13 @@ Every write says how far it is, and does nothing when the lock is somebody else'
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from asyncmigrate._database import history, transaction
 from asyncmigrate._database.failures import SessionLost, StatementFailed
 from asyncmigrate._database.history import Ending
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.failure import NOT_OURS
 from asyncmigrate._engine.record import script_sql
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.watch import Watch
@@ -21,8 +21,6 @@ from asyncmigrate._sql.script import Script, read_script
 from asyncmigrate.errors import LockLost, NeedsRepair
 
 Columns = dict[str, str | int | None]
-
-_NOT_OURS: Final = "the server says that this session no longer holds it"
 
 
 def half_done(step: Step) -> Applied | None:
@@ -72,7 +70,7 @@ class HalfWay:
         )
         await session.execute(transaction.ourselves())
         if await transaction.keep_lock(session) is None:
-            raise LockLost(_NOT_OURS, left="nothing of it was run")
+            raise LockLost(NOT_OURS, left="nothing of it was run")
         rows = await session.ask(f"{sql} RETURNING id")
         self._id = int(rows[0][0] or 0)
         if scripts := script_sql(step.definition, session, self._run):
@@ -162,7 +160,7 @@ class HalfWay:
             session, self._id, columns, run_id=self._run.run_id, ending=ending
         )
         if not await session.ask(sql):
-            raise LockLost(_NOT_OURS, left="what its statements had done by then stays")
+            raise LockLost(NOT_OURS, left="what its statements had done by then stays")
 
     async def finish(self) -> None:
         """It is done, or undone."""

@@ -21,6 +21,7 @@ from asyncmigrate._engine.ending import (
     roll_back,
     transaction_escaped,
 )
+from asyncmigrate._engine.failure import NOT_OURS
 from asyncmigrate._engine.halfway import HalfWay, Piece, half_done
 from asyncmigrate._engine.outside import (
     failed,
@@ -149,8 +150,7 @@ async def _in_transaction(piece: Piece, at: int, block: Block) -> None:
                 note_loss(piece.step, piece.ready, run, verdict)
                 raise SessionLost(str(failure)) from failure
             if transaction.lock_lost(failure):
-                reason = "the server says that this session no longer holds it"
-                raise LockLost(reason) from failure
+                raise LockLost(NOT_OURS) from failure
             if transaction.escaped(failure):
                 raise await _escaped(piece, at, failure) from failure
             if transaction.released(failure):
