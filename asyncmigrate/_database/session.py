@@ -103,9 +103,6 @@ class Session:
         self.names = names
         self.settings_sql = ""
         """The statement that sets our settings, once `settle` has asked which are known."""
-        self.waiting_for_reply: int | None = None
-        """The number of the request that the server has not answered yet."""
-        self._requests = 0
         self._hushed: str | None = None
         self.knows_tables = False
         """Whether it is known that reading the tracking tables runs nobody's code."""
@@ -135,6 +132,14 @@ class Session:
         """Whether the connection is gone."""
         return self.connection.is_closed()
 
+    @property
+    def is_waiting_for_reply(self) -> bool:
+        """Whether a request is under way, also one that a migration's own code sent.
+
+        May be asked from any thread.
+        """
+        return bool(self._awaited())
+
     def fill(self, sql: str) -> str:
         """*sql* with ``{schema}``, ``{namespace}`` and ``{key}`` filled in."""
         names = self.names
@@ -144,19 +149,9 @@ class Session:
             .replace("{key}", names.key)
         )
 
-    @contextmanager
-    def _request(self) -> Iterator[None]:
-        self._requests += 1
-        self.waiting_for_reply = self._requests
-        try:
-            with translated(self.connection):
-                yield
-        finally:
-            self.waiting_for_reply = None
-
     async def execute(self, sql: str) -> str:
         """Send *sql*, one statement or several, as one simple query."""
-        with self._request():
+        with translated(self.connection):
             status: str = await self.connection.execute(sql)
             return status
 
@@ -175,7 +170,7 @@ class Session:
         async def sink(data: bytes) -> None:
             chunks.append(data)
 
-        with self._request():
+        with translated(self.connection):
             try:
                 if provided:
                     # The public method sends one statement and no other.
@@ -197,12 +192,15 @@ class Session:
         dropped that gets an exception, of which the host application's loop would say
         that it was never retrieved (asyncpg 0.32, measured).
         """
-        protocol: Any = self.connection._protocol  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
-        for each in gc.get_referents(protocol):
-            if isinstance(each, asyncio.Future) and not each.done():
-                each.add_done_callback(
-                    lambda made: made.cancelled() or made.exception()
-                )
+        for each in self._awaited():
+            each.add_done_callback(lambda made: made.cancelled() or made.exception())
+
+    def _awaited(self) -> "list[asyncio.Future[Any]]":
+        """What the driver has promised and the server has not answered yet."""
+        connection: Any = self.connection
+        # The driver shows neither its state nor the future that it waits for.
+        held = gc.get_referents(connection._protocol)  # noqa: SLF001 - no other way
+        return [each for each in held if asyncio.isfuture(each) and not each.done()]
 
     async def copy_in(self, statement: str, data: bytes) -> None:
         """Run ``COPY … FROM stdin`` and feed it *data*."""
@@ -211,7 +209,7 @@ class Session:
             for start in range(0, len(data), 1 << 20):
                 yield data[start : start + (1 << 20)]
 
-        with self._request():
+        with translated(self.connection):
             # The public copy_to_table builds a statement of its own; the author's,
             # with its options, must run as it is.
             await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001

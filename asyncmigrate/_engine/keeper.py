@@ -246,17 +246,16 @@ class Keeper:
 
     async def _notice_lost_reply(self, session: Session) -> None:
         """End a backend that has answered while nothing reached us (I6)."""
-        asked = self._watched.waiting_for_reply
-        if asked is None:
+        if not self._watched.is_waiting_for_reply:
             self._still = None
             return
         state = await blockers.read_state(session, self._watched.pid)
         if state is None or state[0] == "active":
             self._still = None
             return
-        seen = (asked, state)
-        times = self._still[1] + 1 if self._still and self._still[0] == seen else 1
-        self._still = (seen, times)
+        # The state has a time, which every request that arrives changes.
+        times = self._still[1] + 1 if self._still and self._still[0] == state else 1
+        self._still = (state, times)
         if times > 2:  # noqa: PLR2004 - stood still over two whole intervals
             await blockers.terminate_backend(session, self._watched.pid)
             self._watched.cut()

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from asyncmigrate._database import history as history_sql
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.adopting import read_old
+from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.jobs import Job, Stored
+from asyncmigrate._engine.scope import answered_within
 from asyncmigrate._engine.scripts import (
     Ready,
     make_ready,
@@ -15,7 +17,6 @@ from asyncmigrate._engine.scripts import (
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import History, Part, Unreadable
 from asyncmigrate._plan import Plan
-from asyncmigrate._settings import Settings
 from asyncmigrate._sql.difference import unified
 from asyncmigrate.errors import Conflict, ConflictsFound
 
@@ -37,16 +38,19 @@ async def prepare(
     job: Job,
     session: Session,
     history: History,
-    settings: Settings,
+    run: Run,
     understood: Understood,
 ) -> Prepared:
     """Decide, with what the database keeps.
 
     Raises:
         ConflictsFound: with every conflict at once; edits show their diff.
+        SessionLost: the server gave no answer in time.
     """
-    await read_old(job, session, history)
-    stored = await _stored(session, job.wants(history), history)
+    settings = run.settings
+    with answered_within(session, run.answer_limit):
+        await read_old(job, session, history)
+        stored = await _stored(session, job.wants(history), history)
     plan = job.decide(history, stored)
     readies = []
     conflicts = list(plan.conflicts)
@@ -61,7 +65,9 @@ async def prepare(
     if settings.single_transaction and not conflicts:
         conflicts += single_transaction_conflicts(plan.steps, readies)
     if conflicts:
-        raise ConflictsFound(await with_diffs(conflicts, job.source, session, history))
+        with answered_within(session, run.answer_limit):
+            conflicts = await with_diffs(conflicts, job.source, session, history)
+        raise ConflictsFound(conflicts)
     return Prepared(plan, tuple(readies), stored)
 
 

@@ -123,8 +123,9 @@ async def _on_session(
     if not holds:
         with answered_within(session, run.answer_limit):
             seen = await look(session)  # 1 look
-        run.warn(*await growth_for(job, session, seen.history))
-        ready = await prepare(job, session, seen.history, run.settings, understood)
+            grown = await growth_for(job, session, seen.history)
+        run.warn(*grown)
+        ready = await prepare(job, session, seen.history, run, understood)
         run.warn(*job.source.warnings, *ready.plan.warnings)
         if ready.plan.is_empty and run.in_doubt is None:
             return None
@@ -150,7 +151,7 @@ async def _under_lock(
         await hold_old(job, session, run)
         seen = await look(session)  # 5 look again
         settle(run, seen.history)
-        ready = await prepare(job, session, seen.history, run.settings, understood)
+        ready = await prepare(job, session, seen.history, run, understood)
         run.warn(*ready.plan.warnings)
         total = len(run.results) + len(ready.plan.steps)
         if not ready.plan.is_empty and total != run.total:
@@ -222,6 +223,6 @@ async def plan_job(job: Job, run: Run) -> Prepared:
     async with open_reading_session(run, run.settings.wait_for_database) as session:
         seen = await look(session)
         run.warn(*await growth_for(job, session, seen.history))
-        ready = await prepare(job, session, seen.history, run.settings, {})
+        ready = await prepare(job, session, seen.history, run, {})
         run.warn(*job.source.warnings, *ready.plan.warnings)
         return ready

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import anyio
 import asyncpg
 import pytest
 
+from asyncmigrate import MigrationReport
 from asyncmigrate.errors import (
     CommitUndecided,
     LockLost,
@@ -213,10 +215,13 @@ async def test_a_script_that_lets_go_of_the_lock_lets_no_rival_in(
     assert await app.database.fetchval("SELECT count(*) FROM ledger") == 0
 
 
-# Each lets go of the lock, and is at work until the rival has been there.
+# Each lets go of the lock when it is told to, and is at work until the rival has been.
+TOLD = "EXISTS (SELECT FROM ledger WHERE version = 0)"
 THERE = "EXISTS (SELECT FROM asyncmigrate.schema_migrations WHERE state = 'failed')"
 LET_GO = f"""
 CREATE PROCEDURE let_go() LANGUAGE plpgsql AS $$ BEGIN
+  COMMIT;
+  WHILE NOT {TOLD} LOOP PERFORM pg_sleep(0.02); END LOOP;
   PERFORM pg_advisory_unlock_all();
   COMMIT;
   WHILE NOT {THERE} LOOP PERFORM pg_sleep(0.02); END LOOP;
@@ -228,14 +233,42 @@ import asyncio
 
 transaction = False
 
+async def until(connection, what):
+    while not await connection.fetchval("SELECT " + what):
+        await asyncio.sleep(0.02)
+
 async def up(connection):
     await connection.execute({NOTE!r})
+    await until(connection, {TOLD!r})
     await connection.execute("DISCARD ALL")
-    while not await connection.fetchval("SELECT {THERE}"):
-        await asyncio.sleep(0.02)
+    await until(connection, {THERE!r})
 """,
     "0002_b.sql": f"-- asyncmigrate: transaction=off\n{NOTE} CALL let_go();",
 }
+
+
+async def start_letting_go(
+    app: App, name: str, **options: Any
+) -> "asyncio.Task[MigrationReport]":
+    """A run whose migration has let go of the lock, and is at work."""
+    app.add(_0001_ledger=LEDGER + LET_GO)
+    await app.migrate()
+    app.files.add(name, OUTSIDE[name])
+    task = asyncio.ensure_future(app.migrate(**options))
+
+    async def is_shown() -> bool:
+        # All that is news is told by now, so the next beat is a whole interval away.
+        row = await lease(app.database)
+        at_work = None if name.endswith(".py") else "statement 2 of 2"
+        return (row["current_version"], row["progress"]) == ("0002", at_work)
+
+    async def has_let_go() -> bool:
+        return await holders(app.database) == []
+
+    await eventually(is_shown)
+    await app.database.execute("INSERT INTO ledger VALUES (0)")
+    await eventually(has_let_go)
+    return task
 
 
 @invariant("I1", "I12")
@@ -243,25 +276,30 @@ async def up(connection):
 async def test_what_lets_go_of_the_lock_outside_a_transaction_stops_everybody(
     app: App, name: str
 ) -> None:
-    app.add(_0001_ledger=LEDGER + LET_GO)
-    await app.migrate()
-    app.files.add(name, OUTSIDE[name])
+    run = await start_letting_go(app, name)
 
-    first = asyncio.ensure_future(app.migrate())
-
-    async def has_let_go() -> bool:
-        noted = await app.database.fetchval("SELECT count(*) FROM ledger")
-        return noted == 1 and await holders(app.database) == []
-
-    await eventually(has_let_go)
     # What is under way may or may not come to stand; the rival must not run it again.
     with pytest.raises(NeedsRepair):
         await App(app.database).migrate()
-    # The run may notice by itself, or its keeper before it, which ends its session.
-    with pytest.raises((LockLost, NeedsRepair)) as ended:
-        await first
+    with pytest.raises(LockLost, match=r"what .* stays") as ended:
+        await run
 
-    said = f"{ended.value} {ended.value.hint}"
-    assert "what its statements had done by then stays" in said or "repair" in said
-    assert await app.database.fetchval("SELECT count(*) FROM ledger") == 1
+    assert ended.value.exit_status == 3
+    assert await app.database.fetchval("SELECT count(*) FROM ledger") == 2
+    assert await app.standing() == {"0001": "applied", "0002": "failed"}
+
+
+@invariant("I1", "I12")
+@pytest.mark.parametrize("name", OUTSIDE)
+async def test_a_keeper_that_finds_the_lock_let_go_of_ends_what_is_under_way(
+    app: App, name: str
+) -> None:
+    run = await start_letting_go(app, name, lease_ttl=1.2)
+
+    with pytest.raises(NeedsRepair, match="no catalogue can say how far") as ended:
+        await run
+
+    assert ended.value.exit_status == 6
+    assert len(app.told(ConnectionLost)) == 1
+    assert await app.database.fetchval("SELECT count(*) FROM ledger") == 2
     assert await app.standing() == {"0001": "applied", "0002": "failed"}
