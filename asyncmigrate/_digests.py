@@ -23,10 +23,11 @@ if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
 
 _PIECE = 32768
 """Bytes. A larger buffer costs more to allocate than most files to read."""
-_SLICE = 32
+_SLICE = 64
 """Files between two moments at which somebody else may do something: 0.4 ms."""
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 _OPEN_AT = os.open in os.supports_dir_fd
+_SCRIPTS = (".sql", ".py")
 _PROSE = (".md", ".txt", ".rst")
 
 
@@ -70,13 +71,14 @@ class PlainDirectory:
                         if entry.is_symlink() or not entry.is_dir():
                             return False
                         folders.append(name)
-                    elif not name.isprintable():
-                        return False
-                    elif name.lower().endswith((".sql", ".py")):
+                    # As nearly all are; every call for each of them counts here.
+                    elif name.endswith(_SCRIPTS) or name.lower().endswith(_SCRIPTS):
                         names.append(name)
-                    elif not name.lower().endswith(_PROSE):
+                    elif not name.lower().endswith(_PROSE) or not name.isprintable():
                         return False  # perhaps a side file, or another tool's
         except (OSError, ValueError):
+            return False
+        if not "".join(names).isprintable():
             return False
         if names:
             self._folders.append((path, prefix, names))

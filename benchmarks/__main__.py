@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, publishing, report
+from benchmarks import machine, ours, publishing, report
 from benchmarks.bench import FULL, QUICK, TINY, Bench
 from benchmarks.peers import install
 from benchmarks.results import Row, document
@@ -37,6 +37,9 @@ def main() -> int:
 def _measure(options: argparse.Namespace) -> None:
     scale = SCALES["quick" if options.quick else options.scale]
     peers, absent = install(CACHE / "peers") if options.peers else ([], {})
+    # The smallest scale is for the tests of the suite itself.
+    here = Path(sys.executable).parent
+    programs = here if scale is TINY else ours.install(CACHE / "ours")
     before = _kept(options.results) if options.keep else None
     rows: list[Row] = []
     with (
@@ -51,6 +54,7 @@ def _measure(options: argparse.Namespace) -> None:
             absent=absent,
             folder=Path(folder),
             runner=runner,
+            programs=programs,
         )
         facts = machine.describe(servers.memory.postgres.version)
         for name in options.scenarios or SCENARIOS:

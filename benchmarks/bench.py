@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from benchmarks.measuring import Rounds
 from benchmarks.peers import Peer
+from benchmarks.processes import PROGRAMS, Command
 from benchmarks.servers import Servers
 from benchmarks.workload import Change, write_native
 
@@ -84,12 +84,22 @@ class Bench:
     """Peers that could not be installed, and why."""
     folder: Path
     runner: asyncio.Runner
+    programs: Path
+    """Where `python` and `asyncmigrate` are."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
     def command(self) -> Path:
-        """The console script beside this interpreter."""
-        return Path(sys.executable).with_name("asyncmigrate")
+        """The console script."""
+        return self.programs / "asyncmigrate"
+
+    def python(self, *arguments: str | Path) -> Command:
+        """The interpreter that the console script has."""
+        return Command([self.programs / "python", *arguments])
+
+    def program(self, name: str, *arguments: str | Path) -> Command:
+        """One of our own small programs, with that interpreter."""
+        return self.python(PROGRAMS / f"{name}.py", *arguments)
 
     def rounds(
         self, count: int | None = None, *, share: float = 1.0, warm_up: bool = True

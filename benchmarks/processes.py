@@ -55,11 +55,6 @@ class Command:
         return {**kept, "HOME": home, "LANG": "C.UTF-8", **self.environment}
 
 
-def program(name: str, *arguments: str | Path) -> Command:
-    """One of our own small programs, with this interpreter."""
-    return Command([sys.executable, PROGRAMS / f"{name}.py", *arguments])
-
-
 def run(command: Command) -> Figures:
     """Run it to its end: `seconds` from start to end, `cpu` of it and its children.
 

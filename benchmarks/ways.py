@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from benchmarks.bench import Bench
 from benchmarks.peers import Peer, Project
-from benchmarks.processes import Command, program
+from benchmarks.processes import Command
 from benchmarks.results import OURS
 from benchmarks.workload import Change
 
@@ -32,9 +32,9 @@ class Way(Protocol):
         """Undo all of it, where one command can."""
 
 
-def floor(dsn: str) -> Command:
+def floor(bench: Bench, dsn: str) -> Command:
     """Import asyncpg, connect, ask one query."""
-    return program("floor", dsn)
+    return bench.program("floor", dsn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,15 @@ class OurCommand:
 class OurLibrary:
     """A program that awaits the call."""
 
+    bench: Bench
     directory: Path
     name: str = LIBRARY
 
     def apply(self, dsn: str) -> Command:
-        return program("library", dsn, self.directory, "up")
+        return self.bench.program("library", dsn, self.directory, "up")
 
     def rollback(self, dsn: str) -> Command:
-        return program("library", dsn, self.directory, "down")
+        return self.bench.program("library", dsn, self.directory, "down")
 
 
 class Loop:
@@ -84,6 +85,7 @@ class Loop:
     name = LOOP
 
     def __init__(self, bench: Bench, changes: Sequence[Change]) -> None:
+        self._bench = bench
         self._scripts = bench.new_folder()
         scripts = [
             {
@@ -96,10 +98,10 @@ class Loop:
         self._scripts.write_text(json.dumps(scripts), encoding="utf-8")
 
     def apply(self, dsn: str) -> Command:
-        return program("loop", dsn, self._scripts, "up")
+        return self._bench.program("loop", dsn, self._scripts, "up")
 
     def rollback(self, dsn: str) -> Command:
-        return program("loop", dsn, self._scripts, "down")
+        return self._bench.program("loop", dsn, self._scripts, "down")
 
 
 class Psql:

@@ -72,13 +72,12 @@ class Conversation:
 
     def finish(self) -> dict[str | None, str | None] | None:
         """File to digest of every row that stands, as `settled` reads them."""
-        self._authenticate()
+        names = ("asyncmigrate", self.request.namespace)
+        question = f"{filled(OURS, *names)};{filled(SETTLED, *names)}"
+        self._authenticate(then=_message(b"Q", question.encode() + b"\0"))
         for kind, _ in self._until_ready():
             if kind not in (b"S", b"K", b"N"):
                 raise Unexpected
-        names = ("asyncmigrate", self.request.namespace)
-        question = f"{filled(OURS, *names)};{filled(SETTLED, *names)}"
-        self._send(b"Q", question.encode() + b"\0")
         answers: list[list[list[str | None]]] = []
         for kind, body in self._until_ready():
             if kind == b"T":
@@ -100,16 +99,16 @@ class Conversation:
 
     # ---- messages
 
-    def _send(self, kind: bytes, body: bytes) -> None:
+    def _send(self, messages: bytes) -> None:
         if self.socket is None:
             raise Unexpected
-        self.socket.sendall(kind + _int(len(body) + 4) + body)
+        self.socket.sendall(messages)
 
     def _until_ready(self) -> "Iterator[tuple[bytes, bytes]]":
-        while (message := self._message())[0] != b"Z":
+        while (message := self._next())[0] != b"Z":
             yield message
 
-    def _message(self) -> tuple[bytes, bytes]:
+    def _next(self) -> tuple[bytes, bytes]:
         head = self._take(5)
         length = int.from_bytes(head[1:], "big") - 4
         if not 0 <= length <= LARGEST:
@@ -134,31 +133,37 @@ class Conversation:
 
     # ---- SCRAM
 
-    def _authenticate(self) -> None:
-        kind, body = self._message()
+    def _authenticate(self, then: bytes) -> None:
+        """Prove who we are, and send *then* behind it, which saves a round trip.
+
+        Its answers come after the server's own proof, and so count only with that.
+        """
+        kind, body = self._next()
         if kind != b"R":
             raise Unexpected
         code = int.from_bytes(body[:4], "big")
         if code == 0:
+            self._send(then)
             return
         if code != 10 or b"SCRAM-SHA-256" not in body[4:].split(b"\0"):  # noqa: PLR2004 - SASL
             raise Unexpected
         nonce = b2a_base64(os.urandom(18), newline=False)
         first = b"n=,r=" + nonce
-        self._send(b"p", b"SCRAM-SHA-256\0" + _int(len(first) + 3) + b"n,," + first)
+        opening = b"SCRAM-SHA-256\0" + _int(len(first) + 3) + b"n,," + first
+        self._send(_message(b"p", opening))
         challenge = self._sasl(11)
         proof, signature = _scram(
             self.request.password.encode(), nonce, first, challenge
         )
-        self._send(b"p", proof)
+        self._send(_message(b"p", proof) + then)
         if not _compare_digest(self._sasl(12), b"v=" + signature):
             raise Unexpected
-        kind, body = self._message()
+        kind, body = self._next()
         if kind != b"R" or body != _int(0):
             raise Unexpected
 
     def _sasl(self, expected: int) -> bytes:
-        kind, body = self._message()
+        kind, body = self._next()
         if kind != b"R" or int.from_bytes(body[:4], "big") != expected:
             raise Unexpected
         return body[4:]
@@ -188,6 +193,10 @@ def _scram(
 
 def _int(number: int) -> bytes:
     return number.to_bytes(4, "big")
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + _int(len(body) + 4) + body
 
 
 def _row(body: bytes) -> list[str | None]:

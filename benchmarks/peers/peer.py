@@ -70,11 +70,22 @@ def pip(home: Path, *requirements: str) -> Path:
     if _is_fresh(stamp, requirements):
         return programs
     shutil.rmtree(home, ignore_errors=True)
-    _call([sys.executable, "-m", "venv", home])
-    quiet = ("--quiet", "--disable-pip-version-check")
-    _call([programs / "python", "-m", "pip", "install", *quiet, *requirements])
+    make_environment(home)
+    pip_install(home, *requirements)
     stamp.write_text("\n".join(requirements), encoding="utf-8")
     return programs
+
+
+def make_environment(home: Path) -> None:
+    """A virtual environment. The scripts that an older pip writes start 7 ms later."""
+    _call([sys.executable, "-m", "venv", home])
+    pip_install(home, "pip>=25.1")
+
+
+def pip_install(home: Path, *arguments: str | Path) -> None:
+    """Install into the virtual environment."""
+    quiet = ("--quiet", "--disable-pip-version-check")
+    _call([home / "bin" / "python", "-m", "pip", "install", *quiet, *arguments])
 
 
 def npm(home: Path, *requirements: str) -> Path:

@@ -56,7 +56,7 @@ class _Set:
         directory = self.bench.native(self.changes)
         own: list[Way] = [
             OurCommand(self.bench, directory),
-            OurLibrary(directory),
+            OurLibrary(self.bench, directory),
             Loop(self.bench, self.changes),
             Psql(self.bench, self.changes),
         ]

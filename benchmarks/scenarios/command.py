@@ -36,7 +36,7 @@ def _series(bench: Bench, count: int) -> list[Series]:
         contenders = [
             Contender(OURS, partial(run, ours), is_ours=True),
             Contender(ORDINARY, partial(run, ordinary), is_ours=True),
-            Contender(FLOOR, partial(run, floor(dsn)), is_ours=True),
+            Contender(FLOOR, partial(run, floor(bench, dsn)), is_ours=True),
         ]
         for way in peers(bench, changes):
             theirs = way.apply(stack.enter_context(server.database()))

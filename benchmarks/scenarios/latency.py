@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Figures, measure
-from benchmarks.processes import Command, program, run
+from benchmarks.processes import Command, run
 from benchmarks.proxy import Proxy, far
 from benchmarks.results import OURS, Aim, Row, Series, series_of
 from benchmarks.ways import (
@@ -47,9 +47,9 @@ def _start(bench: Bench, proxy: Proxy) -> list[Series]:
         commands = {
             OURS: way.apply(dsn),
             ORDINARY: way.without_fast_look().apply(dsn),
-            LIBRARY: OurLibrary(directory).apply(dsn),
-            FLOOR: floor(dsn),
-            CONNECT: program("connect", dsn),
+            LIBRARY: OurLibrary(bench, directory).apply(dsn),
+            FLOOR: floor(bench, dsn),
+            CONNECT: bench.program("connect", dsn),
         }
         measured = measure(
             [

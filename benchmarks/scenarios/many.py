@@ -39,7 +39,7 @@ def _all_pending(bench: Bench) -> Series:
 
     def reference() -> Figures:
         with server.database() as dsn:
-            before = run_together(floor(dsn), count)["seconds"]
+            before = run_together(floor(bench, dsn), count)["seconds"]
             after = run(way.apply(dsn))["seconds"]
             return {"seconds": before + after}
 
@@ -71,7 +71,7 @@ def _nothing_pending(bench: Bench) -> Series:
             [
                 Contender(OURS, together(command), is_ours=True),
                 Contender(ORDINARY, together(ordinary), is_ours=True),
-                Contender(floors, together(floor(dsn)), is_ours=True),
+                Contender(floors, together(floor(bench, dsn)), is_ours=True),
             ],
             bench.rounds(5, share=4, warm_up=False),
         )

@@ -24,8 +24,8 @@ def measure_memory(bench: Bench) -> list[Row]:
             for name, what in (
                 (OURS, way.apply(dsn)),
                 (ORDINARY, way.without_fast_look().apply(dsn)),
-                (LIBRARY, OurLibrary(directory).apply(dsn)),
-                (FLOOR, floor(dsn)),
+                (LIBRARY, OurLibrary(bench, directory).apply(dsn)),
+                (FLOOR, floor(bench, dsn)),
             )
         ]
         measured = measure(contenders, bench.rounds(3))

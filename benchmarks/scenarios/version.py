@@ -1,11 +1,10 @@
 """Row 10: ``--version`` and ``--help``."""
 
-import sys
 from functools import partial
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, measure
-from benchmarks.processes import Command, program, run
+from benchmarks.processes import Command, run
 from benchmarks.results import Aim, Row, series_of
 
 PYTHON = "python -c pass"
@@ -15,10 +14,10 @@ TYPER = "a bare typer program --help"
 
 
 def measure_version(bench: Bench) -> list[Row]:
-    nothing = Command((sys.executable, "-c", "pass"))
+    nothing = bench.python("-c", "pass")
     version = Command((bench.command, "--version"))
     own_help = Command((bench.command, "--help"))
-    bare = program("bare_typer", "--help")
+    bare = bench.program("bare_typer", "--help")
     measured = measure(
         [
             Contender(PYTHON, partial(run, nothing), is_ours=True),

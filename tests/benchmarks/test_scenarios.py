@@ -1,6 +1,7 @@
 """Each scenario runs, at a tiny scale and without peers; how long it takes is no claim."""
 
 import asyncio
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_a_scenario_measures_all_that_it_compares(
             absent={"a peer": "not installed"},
             folder=tmp_path,
             runner=runner,
+            programs=Path(sys.executable).parent,
         )
 
         rows = SCENARIOS[name](bench)
