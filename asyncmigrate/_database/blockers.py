@@ -3,6 +3,7 @@
 Asked by the keeper on a connection of its own, whose search path is pg_catalog.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from asyncmigrate._database.session import Session
@@ -77,7 +78,7 @@ async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:
 CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend({pid})"
 TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend({pid})"
 SESSION_STATE: Final = """
-SELECT state, state_change::pg_catalog.text, wait_event_type, wait_event
+SELECT state, state_change::pg_catalog.text, wait_event_type
 FROM pg_catalog.pg_stat_activity WHERE pid = {pid}
 """
 
@@ -92,9 +93,32 @@ async def terminate_backend(session: Session, pid: int) -> bool:
     return (await session.ask(TERMINATE.replace("{pid}", str(pid))))[0][0] == "t"
 
 
-async def read_state(
-    session: Session, pid: int
-) -> tuple[str | None, str | None, str | None] | None:
-    """State, when it changed, and what is waited for; null when it is gone."""
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """What a backend is doing, as far as this role may see it."""
+
+    state: str | None
+    since: str | None
+    """When it began to, by the server's clock: every request that arrives changes it."""
+    waits_for: str | None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request, in a transaction or not."""
+        return (self.state or "").startswith("idle")
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is at work, and its client must send or take something first."""
+        return self.state == "active" and self.waits_for == "Client"
+
+    @property
+    def obeys_cancel(self) -> bool:
+        """Whether a cancel would end what it does: not while it reads a COPY's rows."""
+        return self.state == "active" and self.waits_for != "Client"
+
+
+async def read_state(session: Session, pid: int) -> BackendState | None:
+    """What backend *pid* is doing; null when it is gone. One round trip."""
     rows = await session.ask(SESSION_STATE.replace("{pid}", str(pid)))
-    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+    return BackendState(rows[0][0], rows[0][1], rows[0][2]) if rows else None

@@ -62,8 +62,9 @@ async def open_session(
     where = "the database of `connect=`" if connect else address.shown
     try:
         if connect is not None:
-            return Session(await connect(), names)
-        return Session(await _dial(address, application), names)
+            session = Session(await connect(), names)
+        else:
+            session = Session(await _dial(address, application), names)
     except asyncpg.PostgresError as error:
         raise _refused(error, where, address) from error
     except ssl.SSLCertVerificationError as error:
@@ -94,6 +95,8 @@ async def open_session(
         raise InvalidSetting(
             message, hint="percent-encode user and password"
         ) from error
+    session.keep_alive()
+    return session
 
 
 def _is_of_a_file(error: ssl.SSLError) -> bool:

@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,14 @@ class Names:
         unsigned = self.key_of(self.namespace_text) & 0xFFFF_FFFF_FFFF_FFFF
         return unsigned >> 32, unsigned & 0xFFFF_FFFF
 
+
+_KEPT_ALIVE: Final = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
+"""Seconds, a number, and milliseconds: a minute in all, whether we wait or send."""
 
 _WAIT_FOR_STANDBY: Final = "SyncRepWaitForLSN"
 """Where in the server a COMMIT waits; its messages may come in any language."""
@@ -139,6 +148,20 @@ class Session:
         May be asked from any thread.
         """
         return bool(self._awaited())
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether something of what was written has not reached the other side yet.
+
+        May be asked from any thread.
+        """
+        transport = getattr(self.connection, "_transport", None)
+        if transport is None:
+            return False
+        try:
+            return bool(transport.get_write_buffer_size() or _unsent(self._socket))
+        except RuntimeError:  # it was being sent just then
+            return True
 
     def fill(self, sql: str) -> str:
         """*sql* with ``{schema}``, ``{namespace}`` and ``{key}`` filled in."""
@@ -261,10 +284,28 @@ class Session:
         finally:
             self._hushed = None
 
+    @property
+    def _socket(self) -> Any:  # noqa: ANN401 - each event loop has its own kind
+        transport = getattr(self.connection, "_transport", None)
+        return transport.get_extra_info("socket") if transport else None
+
+    def keep_alive(self) -> None:
+        """Have the kernel notice a server that is gone without a word (tcp(7)).
+
+        As the server does for us: it matters to a run without a keeper above all.
+        """
+        sock = self._socket
+        if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEPT_ALIVE.items():
+                if (option := getattr(socket, name, None)) is not None:
+                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
     def cut(self) -> None:
         """Close the socket at once, from this thread or another; never blocks."""
-        transport = getattr(self.connection, "_transport", None)
-        sock = transport.get_extra_info("socket") if transport else None
+        sock = self._socket
         if sock is None:
             return
         # A copy of the descriptor: not every event loop's socket has a shutdown.
@@ -299,6 +340,18 @@ class Session:
             translated(self.connection),
         ):
             await self.connection.close()
+
+
+def _unsent(sock: Any) -> int:  # noqa: ANN401 - as above
+    """Bytes that the kernel still has to send; 0 where it does not tell (tcp(7))."""
+    try:
+        import fcntl  # noqa: PLC0415 - not everywhere, and seldom asked
+        import termios  # noqa: PLC0415 - as above
+
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (ImportError, OSError, AttributeError):
+        return 0
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def parse_copy(data: bytes) -> Iterator[Row]:

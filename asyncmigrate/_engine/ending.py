@@ -56,6 +56,17 @@ async def absorb(session: Session, run: Run, watch: Watch) -> None:
         session.terminate()
 
 
+def require_undisturbed(watch: Watch) -> None:
+    """Before the next migration of one transaction: a cancel must not strike that one.
+
+    Raises:
+        StatementFailed: the keeper has decided to end this one, which is done.
+    """
+    if watch.end() is not None:
+        message = "others were held up for too long"
+        raise StatementFailed(message, "57014")
+
+
 def note_loss(step: Step, ready: Ready, run: Run, verdict: Verdict | None) -> None:
     """A session that the keeper ended for the sake of others is no accident.
 

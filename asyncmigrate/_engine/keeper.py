@@ -16,6 +16,7 @@ from typing import Final
 import anyio
 
 from asyncmigrate._database import blockers, lock, server
+from asyncmigrate._database.blockers import BackendState
 from asyncmigrate._database.connect import open_session
 from asyncmigrate._database.failures import SessionLost, StatementFailed, describe
 from asyncmigrate._database.session import Session
@@ -245,20 +246,31 @@ class Keeper:
             self._lose(f"the lease is not this run's any more, but of {who}")
 
     async def _notice_lost_reply(self, session: Session) -> None:
-        """End a backend that has answered while nothing reached us (I6)."""
-        if not self._watched.is_waiting_for_reply:
+        """End a backend that waits for us while we wait for it (I6)."""
+        watched = self._watched
+        state = None
+        if watched.is_waiting_for_reply and not watched.is_sending:
+            state = await blockers.read_state(session, watched.pid)
+        # How much a COPY has been given is in the phase: one that goes on is not still.
+        seen = state, self._sampler.phase
+        if state is None or not self._is_stuck(state):
             self._still = None
             return
-        state = await blockers.read_state(session, self._watched.pid)
-        if state is None or state[0] == "active":
-            self._still = None
-            return
-        # The state has a time, which every request that arrives changes.
-        times = self._still[1] + 1 if self._still and self._still[0] == state else 1
-        self._still = (state, times)
+        times = self._still[1] + 1 if self._still and self._still[0] == seen else 1
+        self._still = seen, times
         if times > 2:  # noqa: PLR2004 - stood still over two whole intervals
-            await blockers.terminate_backend(session, self._watched.pid)
-            self._watched.cut()
+            await blockers.terminate_backend(session, watched.pid)
+            watched.cut()
+
+    def _is_stuck(self, state: BackendState) -> bool:
+        """Whether the backend waits for its client; not where it does not say so.
+
+        In a COPY it is active meanwhile, and in a Python migration the rows may really
+        take their time.
+        """
+        if state.waits_for_client:
+            return not self._watch.is_python
+        return state.is_idle
 
     async def _keep_deadline(self) -> None:
         """Cancel the run at two thirds of ``lease_ttl``, cut its socket at the end."""

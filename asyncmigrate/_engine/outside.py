@@ -1,8 +1,9 @@
 """One statement outside a transaction: before-image, limits, and what became of it.
 
 CONCURRENTLY statements run without ``lock_timeout``: with it they fail after a full
-build, while their waiting disturbs no writer (measured). All others, such as VACUUM
-FULL or a plain REINDEX, hold others up, and keep to every limit.
+build, while their waiting disturbs no writer (measured), a DETACH's at its end
+excepted. All others, such as VACUUM FULL or a plain REINDEX, hold others up, and keep
+to every limit.
 """
 
 import math
@@ -42,6 +43,18 @@ def disturbs_nobody(kind: StatementKind) -> bool:
     if isinstance(kind.target, Reindex):
         return kind.target.concurrently
     return kind.what in _CONCURRENTLY
+
+
+def _block_limit(piece: Piece, kind: StatementKind) -> float:
+    """How long others may wait behind it, in seconds.
+
+    Detaching ends with ACCESS EXCLUSIVE on the partition: whoever comes to it while one
+    reader is still there waits behind us. Cancelled, it is finished under our limits.
+    """
+    detaches = kind.what is NonTransactional.DETACH_PARTITION
+    if disturbs_nobody(kind) and not detaches:
+        return math.inf
+    return piece.ready.block_limit
 
 
 async def run_outside(piece: Piece, at: int) -> None:
@@ -103,7 +116,7 @@ async def _try(
     """Run it once; why it failed, what the keeper says, and after how many seconds."""
     statement, kind = piece.script.statements[at], piece.script.kinds[at]
     session, run, watch = piece.session, piece.run, piece.watch
-    limit = math.inf if disturbs_nobody(kind) else piece.ready.block_limit
+    limit = _block_limit(piece, kind)
     await session.execute(settings)
     watch.begin(piece.step.version, limit, is_python=False)
     began = time.monotonic()

@@ -15,7 +15,13 @@ from asyncmigrate._database.session import Session
 from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine.apply import Attempt
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
+from asyncmigrate._engine.ending import (
+    absorb,
+    judge,
+    note_loss,
+    require_undisturbed,
+    roll_back,
+)
 from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.telling import fail_step, finish_step, say_started
@@ -107,8 +113,6 @@ async def apply_repeatables(
             await roll_back(session, run)
             raise
         else:
-            if watch.end() is not None:
-                await absorb(session, run, watch)
             for at, duration in rounds.took.items():
                 finish_step(steps[at][0], run, duration, tries.number)
             return
@@ -156,6 +160,7 @@ async def _one(  # noqa: PLR0913, PLR0917 - what one migration needs
         rounds.left.append((at, failure))
     else:
         rounds.took[at] = time.monotonic() - began
+    require_undisturbed(watch)
 
 
 def _is_forgiven(step: Step) -> bool:

@@ -6,6 +6,7 @@ the lock, the look, the plan. That is also how a COMMIT in doubt is decided (I11
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import anyio
 
@@ -77,6 +78,10 @@ async def run_job(
     )
 
 
+_GONE_WITHIN: Final = 5.0
+"""Seconds in which a session that was closed has left its place to another."""
+
+
 async def _on_sessions(job: Job, run: Run, opened: Session | None) -> None:
     losses = Losses(run)
     understood: Understood = {}
@@ -93,7 +98,8 @@ async def _on_sessions(job: Job, run: Run, opened: Session | None) -> None:
             if heir is None:
                 return
         except Renew:
-            continue
+            # The server may take a moment to let the old session's place go.
+            patience = max(patience, _GONE_WITHIN)
         except StatementFailed as failure:
             raise refused(failure) from failure
         except SessionLost as error:
@@ -149,7 +155,9 @@ async def _under_lock(
 ) -> None:
     async with keep_lease(run, session) as watch:  # 4 lease
         await hold_old(job, session, run)
-        seen = await look(session)  # 5 look again
+        # The keeper may have no connection, and then notices no reply that is lost.
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)  # 5 look again
         settle(run, seen.history)
         ready = await prepare(job, session, seen.history, run, understood)
         run.warn(*ready.plan.warnings)
@@ -158,7 +166,8 @@ async def _under_lock(
             run.emit(Planned(run_id=run.run_id, steps=len(ready.plan.steps)))
         run.total = total
         await take_steps(ready, session, run, watch)  # 6 apply, 7 between
-        await write_marks(ready.plan, session, run)
+        with answered_within(session, run.answer_limit):
+            await write_marks(ready.plan, session, run)
 
 
 async def _release(session: Session, run: Run) -> None:

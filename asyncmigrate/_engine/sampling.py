@@ -6,15 +6,12 @@ whole of ``block_limit`` (I13); everything else it only tells.
 
 import time
 from dataclasses import replace
-from typing import Final
 
 from asyncmigrate._database import blockers, progress
 from asyncmigrate._database.session import Session
 from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate.events import OthersBlocked, Progressed, TableLockWaiting
-
-BLOCKED: Final = "others were held up"
 
 
 class Sampler:
@@ -88,17 +85,17 @@ class Sampler:
                 blocked=blocked,
             )
         )
-        if longest >= limit and self._watch.condemn(attempt, BLOCKED, blocked):
+        if longest >= limit and self._watch.condemn(attempt, blocked):
             try:
                 await self._end_statement(session)
             finally:
                 self._watch.delivered = True
 
     async def _end_statement(self, session: Session) -> None:
-        """Cancel; where no statement is active, only ending the backend lets go."""
+        """Cancel; where that does not help, only ending the backend lets go."""
         pid = self._watched.pid
         state = await blockers.read_state(session, pid)
-        if state is not None and state[0] == "active":
+        if state is not None and state.obeys_cancel:
             await blockers.cancel_backend(session, pid)
         else:
             await blockers.terminate_backend(session, pid)

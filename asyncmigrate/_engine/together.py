@@ -12,7 +12,13 @@ from asyncmigrate._engine import failure as failures
 from asyncmigrate._engine import python
 from asyncmigrate._engine.apply import Attempt, run_statements
 from asyncmigrate._engine.context import Run
-from asyncmigrate._engine.ending import absorb, judge, note_loss, roll_back
+from asyncmigrate._engine.ending import (
+    absorb,
+    judge,
+    note_loss,
+    require_undisturbed,
+    roll_back,
+)
 from asyncmigrate._engine.record import record_sql
 from asyncmigrate._engine.retrying import Tries
 from asyncmigrate._engine.scripts import Ready
@@ -65,8 +71,6 @@ async def apply_together(
             await roll_back(session, run)
             raise
         else:
-            if watch.end() is not None:
-                await absorb(session, run, watch)
             for (step, _), duration in zip(steps, attempt.durations, strict=True):
                 finish_step(step, run, duration, tries.number)
             return
@@ -126,6 +130,7 @@ async def _try(
                 xid,
                 one_by_one=at in attempt.one_by_one,
             )
+            require_undisturbed(watch)
             attempt.durations.append(time.monotonic() - began)
         await transaction.commit(session)
 

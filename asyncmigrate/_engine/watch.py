@@ -14,10 +14,8 @@ from asyncmigrate._migration import Blocker
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why the keeper ended what the session was doing."""
+    """The keeper has ended what the session was doing: others were held up by it."""
 
-    attempt: int
-    reason: str
     blocked: tuple[Blocker, ...] = ()
 
 
@@ -68,7 +66,7 @@ class Watch:
             self.attempt = 0
             return self._verdict
 
-    def condemn(self, attempt: int, reason: str, blocked: tuple[Blocker, ...]) -> bool:
+    def condemn(self, attempt: int, blocked: tuple[Blocker, ...]) -> bool:
         """Decide to end *attempt*, again if need be; false when it is over already.
 
         Whoever was told to end something says so with `delivered`.
@@ -77,6 +75,6 @@ class Watch:
             if self.attempt != attempt:
                 return False
             if self._verdict is None:
-                self._verdict = Verdict(attempt, reason, blocked)
+                self._verdict = Verdict(blocked)
             self.delivered = False
             return True

@@ -70,13 +70,13 @@ async def _lose_for_ever(proxy: Proxy, _: random.Random) -> bool:
         return False
     # The keeper is the last to connect, and lives as long as its session does.
     session = len(proxy.connections) - 1
-    if _is_keeper(proxy, session) and session:
+    if is_keeper(proxy, session) and session:
         session -= 1
     proxy.deaf_to.add(session)
     return True
 
 
-def _is_keeper(proxy: Proxy, number: int) -> bool:
+def is_keeper(proxy: Proxy, number: int) -> bool:
     return any(b" keeper\0" in payload for _, payload in proxy.connections[number][:2])
 
 

@@ -21,6 +21,7 @@ SCALES = {
     "restarts": 0.025,
     "sleepers": 0.025,
     "networks": 0.01,
+    "silences": 0.05,
     "culled": 0.1,
     "tablespaces": 0.01,
 }

@@ -60,6 +60,16 @@ SELECT i, md5(i::text) FROM generate_series(1, 20000) AS i;
 DROP TABLE bulk_{number};
 """
 
+COPY = """-- UP
+{enter}CREATE TABLE copied_{number} (id int);
+COPY copied_{number} FROM stdin;
+1
+2
+\\.
+-- DOWN
+DROP TABLE copied_{number};
+"""
+
 REINDEX = """-- UP
 REINDEX INDEX CONCURRENTLY standing;
 VACUUM big;
@@ -126,12 +136,14 @@ class Workload:
         version = f"{number:04}"
         self.versions.append(version)
         entry, at = str(number), {"number": number, "pause": f"{pause:.4f}"}
-        if kind in {"plain", "bulk", "python"}:
+        if kind in {"plain", "bulk", "copy", "python"}:
             self.whole[version] = entry
         if kind == "plain":
             text = PLAIN.format(enter=self.enter(entry), **at)
         elif kind == "bulk":
             text = BULK.format(enter=self.enter(entry), **at)
+        elif kind == "copy":
+            text = COPY.format(enter=self.enter(entry), **at)
         elif kind == "index":
             self.indexes.append(f"i_{number}")
             text = INDEX.format(**at)
@@ -156,7 +168,10 @@ class Workload:
         self.repeatables.append(name)
 
 
-KINDS = ("plain",) * 5 + ("index", "unnamed", "unique", "reindex", "python", "python")
+KINDS = (
+    *("plain",) * 5,
+    *("index", "unnamed", "unique", "reindex", "copy", "python", "python"),
+)
 
 
 def mixed(rng: random.Random, directory: Path, count: int, longest: float) -> Workload:

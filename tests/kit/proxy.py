@@ -29,6 +29,10 @@ class Proxy:
         """Swallows what the client says, while it is set."""
         self.deaf_to: set[int] = set()
         """The connections, by number, whose answers it swallows from now on."""
+        self.dumb_to: set[int] = set()
+        """The connections, by number, whose requests it swallows from now on."""
+        self.on_message: Callable[[int], None] | None = None
+        """Told of each message of a client, before it is passed on, by whose it is."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -70,7 +74,9 @@ class Proxy:
                 length = await reader.readexactly(4)
                 payload = await reader.readexactly(struct.unpack("!i", length)[0] - 4)
                 messages.append((kind.decode(), payload))
-                if not await self._passes(kind, payload):
+                if self.on_message is not None:
+                    self.on_message(number)
+                if number in self.dumb_to or not await self._passes(kind, payload):
                     continue
                 server_writer.write(kind + length + payload)
                 await server_writer.drain()
