@@ -41,7 +41,7 @@ async def ask_digests(directory: PlainDirectory, run: Run) -> Asked:
     session = await dial(run, run.settings.wait_for_database)
     try:
         async with asyncio.timeout(run.answer_limit):
-            standing = await read_digests(session)
+            standing = await read_digests(session, directory.keys)
             if standing and standing == await hashing.digests():
                 session.terminate()
                 return Asked(settled=True)

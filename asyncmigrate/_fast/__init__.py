@@ -48,7 +48,7 @@ def _is_settled(request: Request, directory: "PlainDirectory") -> bool:
             pass
         files = directory.digests()
         if files is not None:
-            same = digests_of(conversation.finish()) == files
+            same = digests_of(conversation.finish(), directory.keys) == files
     finally:
         conversation.close(wait=not same)
     return same

@@ -26,8 +26,8 @@ from tests.fast.test_fast_look import environment, fast_says, prepare
 from tests.kit.databases import Database
 
 SCRIPT = b"SELECT 1;"
-RIGHT = [(b"0001_a.sql", sha256(SCRIPT).hexdigest().encode(), b"0")]
-OTHER = [(b"0001_a.sql", sha256(b"").hexdigest().encode(), b"0")]
+RIGHT = [(b"0001_a.sql", sha256(SCRIPT).hexdigest().encode(), b"")]
+OTHER = [(b"0001_a.sql", sha256(b"").hexdigest().encode(), b"")]
 
 
 @pytest.fixture
