@@ -23,15 +23,26 @@ def main() -> None:
     # collected again when something runs (`_cli.signals`).
     gc.disable()
     from asyncmigrate._fast import nothing_to_do  # noqa: PLC0415 - not for --version
+    from asyncmigrate._fast.signals import LeavingAtOnce  # noqa: PLC0415 - as above
 
-    request = nothing_to_do(sys.argv[1:])
-    if request is not None:
-        if not request.quiet:
-            print("nothing to do", flush=True)  # noqa: T201 - the answer
-        _leave(0)
-    from asyncmigrate._cli.app import run  # noqa: PLC0415 - nothing of it is needed above
+    with LeavingAtOnce():
+        request = nothing_to_do(sys.argv[1:])
+        if request is not None and (request.quiet or _is_said("nothing to do")):
+            _leave(0)
+        from asyncmigrate._cli.app import run  # noqa: PLC0415 - nothing of it is needed above
 
     _leave(run(sys.argv[1:]))
+
+
+def _is_said(answer: str) -> bool:
+    """Write it to standard output; where that cannot be, the ordinary path says why."""
+    try:
+        print(answer, flush=True)  # noqa: T201 - the answer
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read has seen enough
+    except OSError:
+        return False
+    return True
 
 
 def _leave(status: int) -> "NoReturn":

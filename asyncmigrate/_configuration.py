@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from asyncmigrate._pyproject import may_hold_settings
 from asyncmigrate._settings import Resolved, resolve
 from asyncmigrate.errors import InvalidSetting
 
@@ -70,8 +71,8 @@ def find_file(start: Path) -> ConfigFile:
 
 def _pyproject_table(path: Path) -> Mapping[str, object] | None:
     try:
-        # Most have no such table; then the TOML parser is not even imported.
-        if b"asyncmigrate" not in path.read_bytes():
+        # Most have no such table, and then nothing else in them is our business.
+        if not may_hold_settings(path.read_bytes()):
             return None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

@@ -76,7 +76,7 @@ def test_both_kinds_of_file_in_one_folder_are_refused(here: Path) -> None:
     ("text", "message"),
     [
         ("[tool.asyncmigrate\n", "cannot be read"),
-        ("# asyncmigrate \xff", "cannot be read"),
+        (TABLE + "# \xff", "cannot be read"),
         ("[tool]\nasyncmigrate = 3\n", "`tool.asyncmigrate` is no table"),
         (TABLE + "lockwait = 3\n", "there is no setting `lockwait`"),
         (TABLE + "lock_wait = -3\n", "-3 is no value for `lock_wait`"),

@@ -4,7 +4,6 @@ So it loads little: the layouts, the planner and most of the engine are loaded w
 there is something to do.
 """
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -77,6 +76,5 @@ def plain_directory(settings: Settings) -> PlainDirectory | None:
         return None
     if settings.directory[0].startswith("package:"):
         return None
-    # The process may change its own directory before a file is read.
-    directory = PlainDirectory(os.path.abspath(settings.directory[0]))  # noqa: PTH100 - a text
+    directory = PlainDirectory(settings.directory[0])
     return directory if directory.is_plain else None

@@ -43,7 +43,8 @@ SELECT file,
              AND origin OPERATOR(pg_catalog.<>) 'adopt'::pg_catalog.text
             THEN file_sha256 END,
        CASE WHEN kind OPERATOR(pg_catalog.=) 'repeatable'::pg_catalog.text
-            THEN id ELSE 0 END
+            THEN id::pg_catalog.text
+            ELSE pg_catalog.left(version_key, pg_catalog.strpos(version_key, ':')) END
 FROM {schema}.schema_migrations
 WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
   AND (rolled_back_at IS NULL
@@ -51,7 +52,10 @@ WHERE namespace OPERATOR(pg_catalog.=) {namespace}::pg_catalog.text
   AND (SELECT min_reader FROM {schema}.meta) OPERATOR(pg_catalog.<=) {layout}
   AND NOT (SELECT pg_catalog.row_security_active({relation}::pg_catalog.text))
 """
-"""No row where the history is not to be read: then the whole look says why. What was
+"""The third column is a repeatable's place among its rows; of any other what its key
+begins with, since the same file has another key in another layout.
+
+No row where the history is not to be read: then the whole look says why. What was
 adopted may have grown since in the other tool's table, which is not asked here. Not
 sorted: the first sort of a session takes as long as a tenth of connecting."""
 
@@ -70,21 +74,21 @@ def filled(sql: str, tracking_schema: str, namespace: str) -> str:
 
 
 def digests_of(
-    rows: "Iterable[Sequence[str | None]]",
+    rows: "Iterable[Sequence[str | None]]", keys: "Sequence[str]"
 ) -> "dict[str | None, str | None] | None":
     """File to digest, from the rows of `SETTLED`; null when two rows name one file.
 
-    Of a repeatable the newest row counts. A row that does not plainly stand applied
-    has no digest, and so is like no file.
+    Of a repeatable the newest row counts. A row that does not plainly stand applied, or
+    whose key begins with none of *keys*, has no digest, and so is like no file.
     """
     found: dict[str | None, str | None] = {}
     newest: dict[str | None, int] = {}
-    for file, digest, repeatable in rows:
-        if repeatable == "0":
+    for file, digest, mark in rows:
+        if not (mark or "").isdigit():
             if file in found:
                 return None
-            found[file] = digest
-        elif (number := int(repeatable or 0)) > newest.get(file, 0):
+            found[file] = digest if mark in keys else None
+        elif (number := int(mark or 0)) > newest.get(file, 0):
             newest[file] = number
             found[file] = digest
     return found

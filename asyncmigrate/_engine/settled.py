@@ -37,11 +37,11 @@ async def ask_digests(directory: PlainDirectory, run: Run) -> Asked:
         DatabaseUnusable: it cannot be reached, as the run would say.
     """
     hashing = Hashing(directory)
-    hashing.begin()
     session = await dial(run, run.settings.wait_for_database)
     try:
         async with asyncio.timeout(run.answer_limit):
-            standing = await read_digests(session)
+            hashing.resume()
+            standing = await read_digests(session, directory.keys)
             if standing and standing == await hashing.digests():
                 session.terminate()
                 return Asked(settled=True)

@@ -10,6 +10,10 @@ beginning. ``ASYNCMIGRATE_FAST=0`` turns it off.
 
 from asyncmigrate._fast.request import Request, read_request
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
+    from asyncmigrate._digests import PlainDirectory
+
 
 def nothing_to_do(arguments: list[str]) -> Request | None:
     """The request, when it is certain that there is nothing to do for it; else null."""
@@ -28,16 +32,23 @@ def _look(arguments: list[str]) -> Request | None:
     directory = PlainDirectory(request.directory)
     if not directory.is_plain:
         return None
+    return request if _is_settled(request, directory) else None
+
+
+def _is_settled(request: Request, directory: "PlainDirectory") -> bool:
+    from asyncmigrate._database.settled import digests_of  # noqa: PLC0415 - only now
     from asyncmigrate._fast.wire import Conversation  # noqa: PLC0415 - only now
 
     conversation = Conversation(request)
+    same = False
     try:
         conversation.begin()
         # The server authenticates while the files are hashed.
         for _ in directory.slices():
             pass
         files = directory.digests()
-        same = files is not None and conversation.finish() == files
+        if files is not None:
+            same = digests_of(conversation.finish(), directory.keys) == files
     finally:
-        conversation.close()
-    return request if same else None
+        conversation.close(wait=not same)
+    return same

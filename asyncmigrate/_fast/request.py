@@ -5,6 +5,8 @@ An option, variable, setting or part of the URL that is not known here ends it.
 
 import os
 
+from asyncmigrate._pyproject import may_hold_settings
+
 _COMMANDS = ("migrate", "up")
 _VALUES = {
     "--dsn": "dsn",
@@ -22,7 +24,13 @@ _VARIABLES = {
     "ASYNCMIGRATE_LOCK_WAIT": "duration",
     "ASYNCMIGRATE_RELEASE": "",
 }
-_HARMLESS = ("PGDATA", "PGDATABASE_", "PGADMIN")
+_HARMLESS = ("PGDATA",)
+"""Variables of the server, which no client reads."""
+_ON = ("1", "true", "on", "yes")
+_HEX = "0123456789abcdefABCDEF"
+_HOST_SIGNS = dict.fromkeys(map(ord, "-._"), "a")
+_SHORTEST = 3
+"""Seconds of ``connect_timeout``: less would not let the look take as long as it may."""
 
 
 class Request:
@@ -44,8 +52,10 @@ class Request:
 def read_request(arguments: list[str]) -> Request | None:
     """Read a request; null when anything about it is not plain."""
     environment = os.environ
-    if environment.get("ASYNCMIGRATE_FAST", "1") in ("0", "off", "false", "no"):
+    if environment.get("ASYNCMIGRATE_FAST", "1").lower() not in _ON:
         return None
+    if "_ASYNCMIGRATE_COMPLETE" in environment:
+        return None  # a shell that asks what could be typed
     if not arguments or arguments[0] not in _COMMANDS:
         return None
     request = Request()
@@ -60,13 +70,18 @@ def read_request(arguments: list[str]) -> Request | None:
 
 def _is_duration(text: str) -> bool:
     number = text.removesuffix("s")
-    return number.isascii() and number.isdigit()
+    return number.isascii() and number.isdigit() and len(number) <= 9  # noqa: PLR2004 - thirty years
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is one that every reader takes as it stands."""
+    return bool(text) and text.isprintable() and text == text.strip()
 
 
 def _set(request: Request, name: str, value: str) -> bool:
     if name == "duration":
         return _is_duration(value)
-    if not value or "\0" in value or "\\" in value:
+    if not _is_plain(value) or "\\" in value:
         return False
     if name == "directory" and (value.startswith("package:") or "," in value):
         return False
@@ -131,12 +146,8 @@ def _is_unconfigured() -> bool:
         else:
             text = os.read(file, 1 << 20)
             os.close(file)
-            if len(text) == 1 << 20:
+            if len(text) == 1 << 20 or may_hold_settings(text):
                 return False
-            squeezed = text.translate(None, b" \t\"'")
-            for sign in (b"tool.asyncmigrate", b"[tool]", b"\ntool=", b"\ntool.\n"):
-                if sign in squeezed or squeezed.startswith(b"tool="):
-                    return False
         parent = os.path.dirname(folder)  # noqa: PTH120 - as above
         if parent == folder:
             return True
@@ -144,48 +155,74 @@ def _is_unconfigured() -> bool:
 
 
 def _decode(text: str) -> str | None:
-    if "%" not in text:
-        return text
+    """Undo percent-encoding; null for a sign that other readers may take otherwise."""
     first, *rest = text.split("%")
     data = bytearray(first.encode())
     for piece in rest:
-        data += bytes.fromhex(piece[:2]) + piece[2:].encode()
-    return data.decode()
+        digits = piece[:2]
+        if len(digits) != 2 or digits.strip(_HEX):  # noqa: PLR2004 - a byte
+            return None
+        data += bytes.fromhex(digits) + piece[2:].encode()
+    decoded = data.decode("ascii") if data.isascii() else "\0"
+    return decoded if decoded.isprintable() else None
 
 
 def _read_dsn(request: Request) -> bool:
     scheme, _, rest = request.dsn.partition("://")
     plain = rest.isascii() and "#" not in rest and rest.count("@") == 1
-    if scheme.partition("+")[0] not in ("postgres", "postgresql") or not plain:
+    if not plain or not _is_plain(request.dsn) or not _is_scheme(scheme):
         return False
     address, _, query = rest.partition("?")
     login, _, place = address.partition("@")
     host, slash, database = place.partition("/")
-    user, colon, password = login.partition(":")
-    name, _, port = host.partition(":")
-    whole = name and slash and database and user and "/" not in database + login
-    if not whole or any(sign in host for sign in ",[]%"):
+    user, _, password = login.partition(":")
+    if not (slash and database and user) or "/" in database + login:
         return False
-    if (port and not port.isdigit()) or not _read_query(request, query):
+    if not _read_host(request, host) or not _read_query(request, query):
         return False
     decoded = [_decode(text) for text in (user, password, database)]
-    if any(text is None or not text.isascii() or "\0" in text for text in decoded):
+    if None in decoded:
         return False
     request.user, request.password, request.database = (text or "" for text in decoded)
-    request.host, request.port = name, int(port or 5432)
-    # Without a password the driver looks into a file that we do not read.
-    home = os.path.expanduser("~")  # noqa: PTH111 - as above
-    return bool(colon) or not os.path.exists(f"{home}/.pgpass")  # noqa: PTH110 - as above
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib costs 17 ms
+    # Files that the driver reads and we do not: passwords, and certificates for TLS.
+    if not password and os.path.exists(f"{home}/.pgpass"):  # noqa: PTH110 - as above
+        return False
+    return not (request.ask_tls and os.path.exists(f"{home}/.postgresql"))  # noqa: PTH110 - as above
+
+
+def _is_scheme(scheme: str) -> bool:
+    name, plus, driver = scheme.partition("+")
+    is_word = driver.isascii() and driver.replace("_", "a").isalnum()
+    return name in ("postgres", "postgresql") and (is_word or not plus)
+
+
+def _read_host(request: Request, text: str) -> bool:
+    request.host, colon, port = text.partition(":")
+    if colon:
+        if not port.isdigit() or len(port) > 5 or not 0 < int(port) < 1 << 16:  # noqa: PLR2004 - digits
+            return False
+        request.port = int(port)
+    plain = request.host.translate(_HOST_SIGNS)
+    return plain.isalnum()
 
 
 def _read_query(request: Request, query: str) -> bool:
+    seen: set[str] = set()
     for pair in query.split("&") if query else ():
         key, _, value = pair.partition("=")
+        if key in seen:
+            return False
+        seen.add(key)
         if key == "sslmode" and value in ("disable", "prefer"):
             request.ask_tls = value == "prefer"
-        elif key != "connect_timeout" or not value.isdigit():
+        elif key != "connect_timeout" or not _is_long_enough(value):
             return False
     return True
+
+
+def _is_long_enough(seconds: str) -> bool:
+    return seconds.isdigit() and len(seconds) <= 4 and int(seconds) >= _SHORTEST  # noqa: PLR2004 - digits
 
 
 __all__ = ["Request", "read_request"]

@@ -1,8 +1,9 @@
 """A few messages of PostgreSQL's protocol, over a plain socket, with SCRAM-SHA-256.
 
 (PostgreSQL manual, "Message Flow"; RFC 5802, RFC 7677.) The server's signature is
-verified; a password is never sent in clear or as MD5; lengths and counts that the
-server names are bounded. Anything unexpected raises, and the caller says nothing.
+verified; a password is never sent in clear or as MD5; time, bytes and counts are
+bounded, whatever the server does. Anything unexpected raises, and the caller says
+nothing.
 """
 
 import os
@@ -21,20 +22,28 @@ from _socket import (
     socket,
 )
 from binascii import a2b_base64, b2a_base64
+from time import monotonic
 
-from asyncmigrate._database.settled import OURS, SETTLED, digests_of, filled
+from asyncmigrate._database.settled import OURS, SETTLED, filled
 from asyncmigrate._fast.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SECONDS = 3.0
-"""Longer than that for one answer, and the ordinary path takes over."""
-LARGEST = 1 << 26
-"""Bytes of one message at most."""
+"""Longer than that for the whole conversation, and the ordinary path takes over."""
+PARTING = 0.2
+"""Seconds that the server is given to hang up, when the ordinary path comes next."""
+LARGEST = 1 << 24
+"""Bytes of the whole conversation at most: the rows of a hundred thousand files."""
 MOST_ITERATIONS = 100_000
 """Of SCRAM, that a server may ask for: it costs us the time, not the server."""
+WIDTHS = (1, 3)
+"""Columns of what `OURS` and `SETTLED` answer."""
+LIMIT = "SET LOCAL statement_timeout = 2000"
+"""Has the server itself end a question that waits for a lock. For the one transaction
+that several statements in one message are, so that no pooler hands it on."""
 
 
 class Unexpected(Exception):
@@ -47,6 +56,8 @@ class Conversation:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.socket: socket | None = None
+        self.deadline = monotonic() + SECONDS
+        self.received = 0
         self.buffer = b""
         self.at = 0
 
@@ -58,51 +69,68 @@ class Conversation:
             request.host.encode("ascii"), request.port, AF_UNSPEC, SOCK_STREAM
         )[0]
         self.socket = socket(family, kind, protocol)
-        self.socket.settimeout(SECONDS)
-        self.socket.connect(address)
+        self._in_time().connect(address)
         self.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         if request.ask_tls:
-            self.socket.sendall(_int(8) + _int(80877103))
-            if self.socket.recv(1) != b"N":
+            self._send(_int(8) + _int(80877103))
+            if self._take(1) != b"N":
                 raise Unexpected  # TLS: the driver's business
         pairs = ["user", request.user, "database", request.database]
         pairs += ["client_encoding", "UTF8", "application_name", "asyncmigrate look"]
         body = b"".join(text.encode() + b"\0" for text in pairs) + b"\0"
-        self.socket.sendall(_int(len(body) + 8) + _int(196608) + body)
+        self._send(_int(len(body) + 8) + _int(196608) + body)
 
-    def finish(self) -> dict[str | None, str | None] | None:
-        """File to digest of every row that stands, as `settled` reads them."""
+    def finish(self) -> "Sequence[Sequence[str | None]]":
+        """The rows of `SETTLED`."""
         names = ("asyncmigrate", self.request.namespace)
-        question = f"{filled(OURS, *names)};{filled(SETTLED, *names)}"
+        question = f"{LIMIT};{filled(OURS, *names)};{filled(SETTLED, *names)}"
         self._authenticate(then=_message(b"Q", question.encode() + b"\0"))
         for kind, _ in self._until_ready():
             if kind not in (b"S", b"K", b"N"):
                 raise Unexpected
-        answers: list[list[list[str | None]]] = []
-        for kind, body in self._until_ready():
-            if kind == b"T":
-                answers.append([])
-            elif kind == b"D":
-                answers[-1].append(_row(body))
-            elif kind not in (b"C", b"S", b"N"):
-                raise Unexpected
-        _, rows = answers
-        return digests_of(rows)
+        _, rows = self._answers()
+        return rows
 
-    def close(self) -> None:
-        """Say goodbye, and do not wait for an answer."""
-        if self.socket is not None:
-            try:
-                self.socket.sendall(b"X" + _int(4))
-            finally:
-                self.socket.close()
+    def close(self, *, wait: bool) -> None:
+        """Say goodbye; *wait* for the server to hang up, since then the slot is free."""
+        if self.socket is None:
+            return
+        self.deadline = monotonic() + PARTING
+        try:
+            self._send(b"X" + _int(4))
+            while wait and self._in_time().recv(65536):
+                pass
+        finally:
+            self.socket.close()
 
     # ---- messages
 
-    def _send(self, messages: bytes) -> None:
-        if self.socket is None:
+    def _in_time(self) -> socket:
+        """The socket, for one call that may take what is left of the time."""
+        left = self.deadline - monotonic()
+        if self.socket is None or left <= 0:
             raise Unexpected
-        self.socket.sendall(messages)
+        self.socket.settimeout(left)
+        return self.socket
+
+    def _send(self, messages: bytes) -> None:
+        self._in_time().sendall(messages)
+
+    def _answers(self) -> list[list[list[str | None]]]:
+        """The rows of each query, one after the other."""
+        answers: list[list[list[str | None]]] = []
+        is_open = False
+        for kind, body in self._until_ready():
+            if kind == b"T":
+                answers.append([])
+                is_open = True
+            elif kind == b"D" and is_open:
+                answers[-1].append(_row(body, WIDTHS[len(answers) - 1]))
+            elif kind == b"C":
+                is_open = False
+            elif kind not in (b"S", b"N"):
+                raise Unexpected
+        return answers
 
     def _until_ready(self) -> "Iterator[tuple[bytes, bytes]]":
         while (message := self._next())[0] != b"Z":
@@ -117,13 +145,12 @@ class Conversation:
 
     def _take(self, size: int) -> bytes:
         if len(self.buffer) - self.at < size:
-            if self.socket is None:
-                raise Unexpected
             pieces = [self.buffer[self.at :]]
             have = len(pieces[0])
             while have < size:
-                piece = self.socket.recv(65536)
-                if not piece:
+                piece = self._in_time().recv(65536)
+                self.received += len(piece)
+                if not piece or self.received > LARGEST:
                     raise Unexpected
                 pieces.append(piece)
                 have += len(piece)
@@ -199,16 +226,17 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + _int(len(body) + 4) + body
 
 
-def _row(body: bytes) -> list[str | None]:
-    """The columns of a DataRow, as text."""
+def _row(body: bytes, width: int) -> list[str | None]:
+    """The columns of a DataRow, as text: so many, and nothing behind them."""
+    if int.from_bytes(body[:2], "big") != width:
+        raise Unexpected
     row: list[str | None] = []
     at = 2
-    for _ in range(int.from_bytes(body[:2], "big")):
-        size = int.from_bytes(body[at : at + 4], "big", signed=True)
-        at += 4
-        if size < 0:
-            row.append(None)
-            continue
-        row.append(body[at : at + size].decode())
-        at += size
+    for _ in range(width):
+        start = at + 4
+        size = int.from_bytes(body[at:start], "big", signed=True)
+        at = start + max(size, 0)
+        row.append(None if size < 0 else body[start:at].decode())
+    if at != len(body):
+        raise Unexpected
     return row

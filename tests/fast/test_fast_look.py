@@ -16,6 +16,7 @@ from asyncmigrate._fast import nothing_to_do
 from asyncmigrate._fast.wire import MOST_ITERATIONS
 from asyncmigrate.embedded import embedded_postgres
 from asyncmigrate.errors import MigrationError
+from tests.fast.scram import READY, SASL, auth, message
 from tests.kit.databases import Database
 
 UP_DOWN = "-- UP\nCREATE TABLE {0} (id int);\n-- DOWN\nDROP TABLE {0};\n"
@@ -283,18 +284,6 @@ def says(liar: Liar, directory: str) -> bool:
             return nothing_to_do(arguments) is not None
     finally:
         liar.close()
-
-
-def message(kind: bytes, body: bytes) -> bytes:
-    return kind + (len(body) + 4).to_bytes(4, "big") + body
-
-
-def auth(code: int, body: bytes = b"") -> bytes:
-    return message(b"R", code.to_bytes(4, "big") + body)
-
-
-SASL = auth(10, b"SCRAM-SHA-256\0\0")
-READY = message(b"Z", b"I")
 
 
 @pytest.fixture
