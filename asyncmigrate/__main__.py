@@ -22,15 +22,20 @@ def main() -> None:
     # What imports allocate stays, and collecting it costs an eighth of the start: it is
     # collected again when something runs (`_cli.signals`).
     gc.disable()
-    from asyncmigrate._fast import nothing_to_do  # noqa: PLC0415 - not for --version
+    from asyncmigrate._fast import Look  # noqa: PLC0415 - not for --version
     from asyncmigrate._fast.signals import LeavingAtOnce  # noqa: PLC0415 - as above
 
+    look = Look()
     with LeavingAtOnce():
-        request = nothing_to_do(sys.argv[1:])
+        request = look.nothing_to_do(sys.argv[1:])
         if request is not None and (request.quiet or _is_said("nothing to do")):
             _leave(0)
         from asyncmigrate._cli.app import run  # noqa: PLC0415 - nothing of it is needed above
 
+        if look.keeps_a_place:
+            # Until all is loaded that it takes to connect, so that nobody jumps in.
+
+            look.leave()
     _leave(run(sys.argv[1:]))
 
 

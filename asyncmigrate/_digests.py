@@ -12,11 +12,6 @@ here that a process pays for.
 
 import os
 
-try:
-    from _hashlib import openssl_sha256 as sha256
-except ImportError:  # a Python without OpenSSL
-    from hashlib import sha256
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
     from collections.abc import Iterator
@@ -150,6 +145,9 @@ class PlainDirectory:
                 yield _NAMED
 
     def _read(self, here: int, prefix: str, names: list[str]) -> None:
+        # Not before there is a server that is at work meanwhile.
+        from asyncmigrate._sha256 import sha256  # noqa: PLC0415 - see above
+
         digests, read, open_, close = self._digests, os.read, os.open, os.close
         for name in names:
             opened = open_(name, _READ, dir_fd=here)
@@ -165,6 +163,8 @@ class PlainDirectory:
 
     def _join_pairs(self) -> bool:
         """Have a pair stand under its UP file; false for a DOWN that is alone."""
+        from asyncmigrate._sha256 import sha256  # noqa: PLC0415 - as in `_read`
+
         digests = self._digests
         for file in [file for file in digests if file.lower().endswith(".down.sql")]:
             stem = file[: -len(".down.sql")]

@@ -9,7 +9,6 @@ of `settle`.
 import asyncio
 import contextlib
 import gc
-import hashlib
 import io
 import os
 import socket
@@ -28,6 +27,7 @@ from asyncmigrate._database.failures import (
     describe,
     translated,
 )
+from asyncmigrate._database.keys import advisory_key, halves
 from asyncmigrate._sql.quoting import quote_ident, quote_literal
 
 Row = list[str | None]
@@ -55,7 +55,7 @@ class Names:
 
     def key_of(self, namespace: str) -> int:
         """The advisory key: a signed 64-bit integer."""
-        return _key_of(self.tracking_schema, namespace)
+        return _advisory_key(self.tracking_schema, namespace)
 
     @property
     def key(self) -> str:
@@ -70,8 +70,7 @@ class Names:
     @property
     def key_halves(self) -> tuple[int, int]:
         """``classid`` and ``objid`` of the key as pg_locks shows it."""
-        unsigned = self.key_of(self.namespace_text) & 0xFFFF_FFFF_FFFF_FFFF
-        return unsigned >> 32, unsigned & 0xFFFF_FFFF
+        return halves(self.key_of(self.namespace_text))
 
 
 _KEPT_ALIVE: Final = {
@@ -97,11 +96,7 @@ class Message:
     """Whether a COMMIT says that it waits for its standby no longer: it stands."""
 
 
-@lru_cache
-def _key_of(tracking_schema: str, namespace: str) -> int:
-    parts = ("asyncmigrate", tracking_schema, namespace)
-    data = b"".join(part.encode() + b"\0" for part in parts)
-    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big", signed=True)
+_advisory_key = lru_cache(advisory_key)
 
 
 class Session:

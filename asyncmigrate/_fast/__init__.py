@@ -3,9 +3,10 @@
 A start with nothing to do is what nearly every start of a container is, and its time
 is the import of asyncio, asyncpg and typer (measured: 30 ms without, 240 with). So one
 question is asked over a plain socket: is every standing row's file there with the same
-bytes, and no other file? It reads one SELECT, takes no lock and writes nothing. On
-anything else, whatever it is, it says nothing, and the ordinary path starts from the
-beginning. ``ASYNCMIGRATE_FAST=0`` turns it off.
+bytes, and no other file? It reads one SELECT, takes no lock and writes nothing. Where
+others are at work on the same already, it waits for them a little and asks again
+(`queue`). On anything else, whatever it is, it says nothing, and the ordinary path
+starts from the beginning. ``ASYNCMIGRATE_FAST=0`` turns it off.
 """
 
 from asyncmigrate._fast.request import Request, read_request
@@ -13,42 +14,78 @@ from asyncmigrate._fast.request import Request, read_request
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
     from asyncmigrate._digests import PlainDirectory
+    from asyncmigrate._fast.wire import Conversation
 
 
-def nothing_to_do(arguments: list[str]) -> Request | None:
-    """The request, when it is certain that there is nothing to do for it; else null."""
-    try:
-        return _look(arguments)
-    except Exception:  # noqa: BLE001 - whatever went wrong, the ordinary path tells it
+class Look:
+    """One look. What it leaves open is its place before the starts that come later."""
+
+    def __init__(self) -> None:
+        self._conversation: Conversation | None = None
+
+    @property
+    def keeps_a_place(self) -> bool:
+        """Whether others see that we are about to work, until `leave`."""
+        return self._conversation is not None
+
+    def nothing_to_do(self, arguments: list[str]) -> Request | None:
+        """The request, when it is certain that there is nothing to do for it."""
+        try:
+            request = read_request(arguments)
+            if request is not None and self._finds_nothing(request):
+                return request
+        except Exception:  # noqa: BLE001 - whatever went wrong, the ordinary path tells it
+            self.leave()
         return None
 
+    def leave(self) -> None:
+        """Give the connection back, and with it the place."""
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            try:  # noqa: SIM105 - contextlib costs 4 ms
+                conversation.close(wait=True)
+            except Exception:  # noqa: BLE001, S110 - it is gone, whatever way
+                pass
 
-def _look(arguments: list[str]) -> Request | None:
-    request = read_request(arguments)
-    if request is None:
-        return None
-    from asyncmigrate._digests import PlainDirectory  # noqa: PLC0415 - only now
+    def _finds_nothing(self, request: Request) -> bool:
+        from asyncmigrate._digests import PlainDirectory  # noqa: PLC0415 - only now
 
-    directory = PlainDirectory(request.directory)
-    if not directory.is_plain:
-        return None
-    return request if _is_settled(request, directory) else None
+        directory = PlainDirectory(request.directory)
+        if not directory.is_plain:
+            return False
+        from asyncmigrate._fast.wire import Conversation  # noqa: PLC0415 - only now
 
-
-def _is_settled(request: Request, directory: "PlainDirectory") -> bool:
-    from asyncmigrate._database.settled import digests_of  # noqa: PLC0415 - only now
-    from asyncmigrate._fast.wire import Conversation  # noqa: PLC0415 - only now
-
-    conversation = Conversation(request)
-    same = False
-    try:
+        self._conversation = conversation = Conversation(request)
         conversation.begin()
         # The server authenticates while the files are hashed.
         for _ in directory.slices():
             pass
-        files = directory.digests()
-        if files is not None:
-            same = digests_of(conversation.finish(), directory.keys) == files
-    finally:
-        conversation.close(wait=not same)
-    return same
+        if _is_settled(conversation, directory):
+            self._conversation = None
+            conversation.close(wait=False)
+            return True
+        if not request.may_wait or directory.digests() is None:
+            self.leave()
+        return False
+
+
+def _is_settled(conversation: "Conversation", directory: "PlainDirectory") -> bool:
+    from asyncmigrate._database.settled import digests_of  # noqa: PLC0415 - only now
+
+    files = directory.digests()
+    if files is None:
+        return False
+    rows = conversation.finish()
+    if rows is not None and digests_of(rows, directory.keys) == files:
+        return True
+    if not conversation.request.may_wait:
+        return False
+    from asyncmigrate._fast.queue import wait_for_others  # noqa: PLC0415 - only now
+
+    if not wait_for_others(conversation.count_before_us):
+        return False
+    rows = conversation.ask_again()
+    return rows is not None and digests_of(rows, directory.keys) == files
+
+
+__all__ = ["Look", "Request"]

@@ -14,14 +14,14 @@ _VALUES = {
     "-d": "directory",
     "--namespace": "namespace",
     "--wait-for-database": "duration",
-    "--lock-wait": "duration",
+    "--lock-wait": "lock_wait",
 }
 _VARIABLES = {
     "ASYNCMIGRATE_DSN": "dsn",
     "ASYNCMIGRATE_DIRECTORY": "directory",
     "ASYNCMIGRATE_NAMESPACE": "namespace",
     "ASYNCMIGRATE_WAIT_FOR_DATABASE": "duration",
-    "ASYNCMIGRATE_LOCK_WAIT": "duration",
+    "ASYNCMIGRATE_LOCK_WAIT": "lock_wait",
     "ASYNCMIGRATE_RELEASE": "",
 }
 _HARMLESS = ("PGDATA",)
@@ -41,6 +41,8 @@ class Request:
         self.directory = "migrations"
         self.namespace = "default"
         self.quiet = False
+        self.may_wait = True
+        """Whether others may be waited for; whoever says how long gets just that."""
         self.host = ""
         self.port = 5432
         self.user = ""
@@ -79,7 +81,8 @@ def _is_plain(text: str) -> bool:
 
 
 def _set(request: Request, name: str, value: str) -> bool:
-    if name == "duration":
+    if name in ("duration", "lock_wait"):
+        request.may_wait = request.may_wait and name == "duration"
         return _is_duration(value)
     if not _is_plain(value) or "\\" in value:
         return False

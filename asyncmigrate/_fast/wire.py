@@ -7,11 +7,6 @@ nothing.
 """
 
 import os
-from _hashlib import (
-    hmac_digest,
-    openssl_sha256,
-    pbkdf2_hmac,
-)
 from _operator import _compare_digest
 from _socket import (
     AF_UNSPEC,
@@ -25,6 +20,7 @@ from binascii import a2b_base64, b2a_base64
 from time import monotonic
 
 from asyncmigrate._database.settled import OURS, SETTLED, filled
+from asyncmigrate._fast.queue import before_us, name_of_look
 from asyncmigrate._fast.request import Request
 
 TYPE_CHECKING = False
@@ -41,6 +37,8 @@ MOST_ITERATIONS = 100_000
 """Of SCRAM, that a server may ask for: it costs us the time, not the server."""
 WIDTHS = (1, 3)
 """Columns of what `OURS` and `SETTLED` answer."""
+NOTHING_THERE = (b"42P01", b"3F000")
+"""SQLSTATE of a question after tables that nobody has made yet."""
 LIMIT = "SET LOCAL statement_timeout = 2000"
 """Has the server itself end a question that waits for a lock. For the one transaction
 that several statements in one message are, so that no pooler hands it on."""
@@ -76,19 +74,47 @@ class Conversation:
             if self._take(1) != b"N":
                 raise Unexpected  # TLS: the driver's business
         pairs = ["user", request.user, "database", request.database]
-        pairs += ["client_encoding", "UTF8", "application_name", "asyncmigrate look"]
+        pairs += ["client_encoding", "UTF8", "application_name"]
+        pairs.append(name_of_look(request.namespace))
         body = b"".join(text.encode() + b"\0" for text in pairs) + b"\0"
         self._send(_int(len(body) + 8) + _int(196608) + body)
 
-    def finish(self) -> "Sequence[Sequence[str | None]]":
-        """The rows of `SETTLED`."""
-        names = ("asyncmigrate", self.request.namespace)
-        question = f"{LIMIT};{filled(OURS, *names)};{filled(SETTLED, *names)}"
-        self._authenticate(then=_message(b"Q", question.encode() + b"\0"))
+    def finish(self) -> "Sequence[Sequence[str | None]] | None":
+        """The rows of `SETTLED`; null where there are no tables yet."""
+        self._authenticate(then=_message(b"Q", self._settled.encode() + b"\0"))
         for kind, _ in self._until_ready():
             if kind not in (b"S", b"K", b"N"):
                 raise Unexpected
-        _, rows = self._answers()
+        return self._rows()
+
+    def ask_again(self) -> "Sequence[Sequence[str | None]] | None":
+        """The same once more, on a connection that stands."""
+        self._ask(self._settled)
+        return self._rows()
+
+    def count_before_us(self) -> int:
+        """How many starts and runs come first; see `queue`."""
+        self._ask(f"{LIMIT};{before_us(self.request.namespace)}")
+        answers = self._answers((1,))
+        if answers is None:
+            raise Unexpected
+        (((number,),),) = answers
+        return int(number or 0)
+
+    @property
+    def _settled(self) -> str:
+        names = ("asyncmigrate", self.request.namespace)
+        return f"{LIMIT};{filled(OURS, *names)};{filled(SETTLED, *names)}"
+
+    def _ask(self, question: str) -> None:
+        self.deadline = monotonic() + SECONDS
+        self._send(_message(b"Q", question.encode() + b"\0"))
+
+    def _rows(self) -> "Sequence[Sequence[str | None]] | None":
+        answers = self._answers(WIDTHS)
+        if answers is None:
+            return None
+        _, rows = answers
         return rows
 
     def close(self, *, wait: bool) -> None:
@@ -116,21 +142,26 @@ class Conversation:
     def _send(self, messages: bytes) -> None:
         self._in_time().sendall(messages)
 
-    def _answers(self) -> list[list[list[str | None]]]:
-        """The rows of each query, one after the other."""
+    def _answers(self, widths: tuple[int, ...]) -> list[list[list[str | None]]] | None:
+        """The rows of each query of so many columns, one after the other.
+
+        Null when one of them asked after a table that is not there.
+        """
         answers: list[list[list[str | None]]] = []
-        is_open = False
+        is_open = is_missing = False
         for kind, body in self._until_ready():
             if kind == b"T":
                 answers.append([])
                 is_open = True
             elif kind == b"D" and is_open:
-                answers[-1].append(_row(body, WIDTHS[len(answers) - 1]))
+                answers[-1].append(_row(body, widths[len(answers) - 1]))
             elif kind == b"C":
                 is_open = False
+            elif kind == b"E" and _sqlstate(body) in NOTHING_THERE:
+                is_missing = True
             elif kind not in (b"S", b"N"):
                 raise Unexpected
-        return answers
+        return None if is_missing else answers
 
     def _until_ready(self) -> "Iterator[tuple[bytes, bytes]]":
         while (message := self._next())[0] != b"Z":
@@ -200,6 +231,13 @@ def _scram(
     password: bytes, nonce: bytes, first: bytes, challenge: bytes
 ) -> tuple[bytes, bytes]:
     """Our last message, and the signature that only the real server can give."""
+    # Loaded while the server is at work: OpenSSL takes 3 ms.
+    from _hashlib import (  # noqa: PLC0415 - see above
+        hmac_digest,
+        openssl_sha256,
+        pbkdf2_hmac,
+    )
+
     fields = dict(part.split(b"=", 1) for part in challenge.split(b","))
     iterations = int(fields[b"i"])
     if not password or not fields[b"r"].startswith(nonce) or fields[b"r"] == nonce:
@@ -224,6 +262,12 @@ def _int(number: int) -> bytes:
 
 def _message(kind: bytes, body: bytes) -> bytes:
     return kind + _int(len(body) + 4) + body
+
+
+def _sqlstate(body: bytes) -> bytes:
+    """Of an ErrorResponse."""
+    fields = (field for field in body.split(b"\0") if field[:1] == b"C")
+    return next(fields, b"")[1:]
 
 
 def _row(body: bytes, width: int) -> list[str | None]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from asyncmigrate._fast import nothing_to_do, wire
+from asyncmigrate._fast import wire
 from asyncmigrate._fast.wire import LIMIT, MOST_ITERATIONS
+from tests.fast.looking import nothing_to_do
 from tests.fast.scram import (
     COLUMNS,
     NOTICE,

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asyncmigrate import migrate, rollback
-from asyncmigrate._fast import nothing_to_do
 from asyncmigrate._fast.wire import MOST_ITERATIONS
 from asyncmigrate.embedded import embedded_postgres
 from asyncmigrate.errors import MigrationError
+from tests.fast.looking import nothing_to_do
 from tests.fast.scram import READY, SASL, auth, message
 from tests.kit.databases import Database
 
