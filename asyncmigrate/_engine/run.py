@@ -189,7 +189,7 @@ def _is_done(job: Job, run: Run) -> Callable[[History], bool]:
         if run.in_doubt is not None:
             return False
         try:
-            plan = job.decide(history, {})
+            plan = job.decide(history, {}, run.so_far)
         except MigrationError:
             return False
         return plan.is_empty and not plan.conflicts
