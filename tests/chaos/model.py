@@ -321,7 +321,8 @@ class Engine(RuleBasedStateMachine):
         """Finish what a crash left half done, before anything else."""
         if self.half is None:
             return
-        pending = self._pending(None)
+        others = [version for version in self._pending(None) if version != self.half]
+        pending = [self.half, *others]  # before even a late one
 
         report = self._run(asyncmigrate.migrate, allow_out_of_order=True)
 
