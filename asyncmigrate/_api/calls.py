@@ -108,10 +108,12 @@ async def rollback(  # noqa: PLR0913 - the contract's arguments
 
     Promises:
         Each DOWN comes from its file, else from the database, and the result says
-        which. Without a DOWN for each of them nothing is touched.
+        which. Without a DOWN for each of them nothing is touched. Repeatables that
+        have a DOWN are undone before and applied again afterwards.
 
     Cancellation:
-        As `migrate`.
+        As `migrate`. Repeatables that were undone by then are pending: the next
+        `migrate` applies them again.
 
     Raises:
         NotReversible: one of them has no DOWN, or was there before (`baseline`).
@@ -135,7 +137,14 @@ async def redo(
     on_event: Emit | None = None,
     **options: Unpack[Options],
 ) -> MigrationReport:
-    """Undo the newest migration and apply it again, in one run."""
+    """Undo the newest migration and apply it again, in one run.
+
+    Promises:
+        As `rollback`. Nothing else that is pending is applied.
+
+    Cancellation:
+        As `rollback`. The migration itself is pending when it was undone by then.
+    """
     settings = settings_of(dsn, directory, options)
     return await _api.run_redo(settings, emit=on_event)
 

@@ -6,7 +6,7 @@ from asyncmigrate._engine.jobs import Known, Stored, read_definitions
 from asyncmigrate._foreign import OldHistory
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import History, Problem, Unreadable
-from asyncmigrate._plan import Plan
+from asyncmigrate._plan import Plan, SoFar
 from asyncmigrate._plan.adopt import Adopting, decide_adopt, require_mark
 from asyncmigrate._plan.adoption import Before
 from asyncmigrate._plan.old_tables import AdoptWish
@@ -33,7 +33,12 @@ class Adopt:
         """Nothing but the files."""
         return set()
 
-    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+    def decide(
+        self,
+        history: History,
+        stored: Stored,  # noqa: ARG002 - as above
+        so_far: SoFar | None,  # noqa: ARG002 - as above
+    ) -> Plan:
         """What is to be taken over of what was read.
 
         Raises:

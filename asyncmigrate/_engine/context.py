@@ -18,7 +18,7 @@ from asyncmigrate.events import Emit, Warned
 
 if TYPE_CHECKING:
     from asyncmigrate._database.history import Mark
-    from asyncmigrate._plan import Step
+    from asyncmigrate._plan import SoFar, Step
     from asyncmigrate.results import MigrationResult
 
 
@@ -66,6 +66,8 @@ class Run:
     """Why the run ends, as soon as it is known what became of `in_doubt`."""
     ahead: Trip | None = None
     """What the next migration will send, written already."""
+    given_up: set[str] = field(default_factory=set)
+    """The repeatables that could not be put back after a roll-back."""
     written: list[str] = field(default_factory=list)
     """What was written to the history without running anything."""
 
@@ -102,6 +104,25 @@ class Run:
             fencing_token=self.fencing_token,
             release=self.settings.release,
         )
+
+    @property
+    def so_far(self) -> "SoFar | None":
+        """What it has done, when it has begun to: a step in doubt is one."""
+        if not self.results and self.in_doubt is None:
+            return None
+        from asyncmigrate._plan import SoFar  # noqa: PLC0415 - for who plans again
+
+        undone = (each.version for each in self.results if each.status == "rolled_back")
+        return SoFar(
+            run_id=self.run_id,
+            undone=frozenset(undone),
+            given_up=frozenset(self.given_up),
+        )
+
+    def give_up(self, version: str, reason: str) -> None:
+        """Leave a repeatable undone that cannot be put back, and say so."""
+        self.given_up.add(version)
+        self.warn(f"{version} could not be applied again: {reason}")
 
     def warn(self, *warnings: str) -> None:
         """Tell each of *warnings* once, now and in the report."""

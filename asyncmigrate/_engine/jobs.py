@@ -1,11 +1,12 @@
 """What a run is for: each job says what it must know, and decides.
 
 A job keeps what it was resolved to: a roll-back that begins again on a new session
-undoes what it was asked to undo, not the next newest as well.
+undoes what it was asked to undo, not the next newest as well, and puts back what it
+took away before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from asyncmigrate._layouts.directives import read_stored_down
@@ -20,16 +21,18 @@ from asyncmigrate._migration import (
     Unreadable,
 )
 from asyncmigrate._plan import (
-    Definitions,
     MigrateWish,
     Plan,
     RollbackWish,
+    SoFar,
     choose_rollback,
     decide_baseline,
     decide_migrate,
     decide_repair,
     decide_rollback,
     needed,
+    undone_by_others,
+    what_is_left,
 )
 from asyncmigrate.errors import Conflict, ConflictsFound
 from asyncmigrate.results import RepairAction
@@ -46,8 +49,8 @@ class Job(Protocol):
     def wants(self, history: History) -> set[str]:
         """Checksums of the stored texts that it must see."""
 
-    def decide(self, history: History, stored: Stored) -> Plan:
-        """What is to be done."""
+    def decide(self, history: History, stored: Stored, so_far: SoFar | None) -> Plan:
+        """What is to be done; *so_far* is null until the run has begun a step."""
 
 
 Known = dict[str, Definition]
@@ -87,7 +90,12 @@ class Migrate:
         """Nothing but the files."""
         return set()
 
-    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+    def decide(
+        self,
+        history: History,
+        stored: Stored,  # noqa: ARG002 - as above
+        so_far: SoFar | None,  # noqa: ARG002 - as above
+    ) -> Plan:
         """What is pending."""
         definitions, problems = read_definitions(self.source, history, known=self.known)
         return decide_migrate(
@@ -97,13 +105,16 @@ class Migrate:
 
 @dataclass(slots=True)
 class Rollback:
-    """Undo what was chosen when the run first looked."""
+    """Undo what was chosen when the run first looked, and what goes with it."""
 
     source: Source
     wish: RollbackWish
     chosen: tuple[Applied, ...] | None = None
     known: Known = field(default_factory=dict)
-    _redone: set[str] = field(default_factory=set)
+    plan: Plan = field(default_factory=Plan)
+    """The last that was decided before the run began a step: under the lock, then."""
+    since: History = field(default_factory=History)
+    """The history that it was decided on."""
 
     def _standing(self, history: History) -> tuple[Applied, ...]:
         if self.chosen is None:
@@ -116,18 +127,25 @@ class Rollback:
         rows = (*self._standing(history), *history.repeatables)
         return {row.down_checksum for row in rows if row.down_checksum}
 
-    def decide(self, history: History, stored: Stored) -> Plan:
-        """How to undo them.
+    def decide(self, history: History, stored: Stored, so_far: SoFar | None) -> Plan:
+        """How to undo them, or what is left of that.
 
         Raises:
             ConflictsFound: something newer was applied since the run first looked.
+            MigrationFailed: or since it has begun, so that it cannot go on.
         """
+        if so_far is not None:
+            return what_is_left(self.plan, self.since, history, so_far)
+        plan = self._decide(history, stored)
+        gone = undone_by_others(self.chosen or (), history)
+        self.plan = replace(plan, warnings=(*plan.warnings, *gone))
+        self.since = history
+        return self.plan
+
+    def _decide(self, history: History, stored: Stored) -> Plan:
         chosen = self._standing(history)
         keys = {row.version_key for row in (*chosen, *history.repeatables)}
-        again = set()
-        if self.wish.redo and self.chosen is not None:
-            again = {row.version_key for row in self.chosen}
-        wanted = [file for file in self.source.files if file.key in keys | again]
+        wanted = [file for file in self.source.files if file.key in keys]
         definitions, problems = read_definitions(
             self.source, history, wanted, self.known
         )
@@ -138,7 +156,7 @@ class Rollback:
         }
         if chosen and not self.wish.last_run:
             self._require_newest(history, chosen)
-        plan = decide_rollback(
+        return decide_rollback(
             self.source.files,
             problems,
             history,
@@ -146,25 +164,6 @@ class Rollback:
             stored=parts,
             chosen=chosen,
             redo=self.wish.redo,
-        )
-        if plan.is_empty and not plan.conflicts and self.wish.redo:
-            return self._redo_what_is_left(history, definitions)
-        return plan
-
-    def _redo_what_is_left(self, history: History, definitions: Definitions) -> Plan:
-        """After a lost connection: undone already, but not applied again."""
-        standing = {row.version_key for row in history.rows}
-        gone = [row for row in self.chosen or () if row.version_key not in standing]
-        keys = {row.version_key for row in gone}
-        files = [file for file in self.source.files if file.key in keys]
-        if not files:
-            return Plan()
-        return decide_migrate(
-            self.source.files,
-            (),
-            history,
-            definitions,
-            MigrateWish(target=files[-1].label, allow_out_of_order=True),
         )
 
     def _require_newest(self, history: History, chosen: tuple[Applied, ...]) -> None:
@@ -199,7 +198,12 @@ class Baseline:
         """Nothing but the files."""
         return set()
 
-    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+    def decide(
+        self,
+        history: History,
+        stored: Stored,  # noqa: ARG002 - as above
+        so_far: SoFar | None,  # noqa: ARG002 - as above
+    ) -> Plan:
         """What is to be marked."""
         definitions, problems = read_definitions(self.source, history)
         return decide_baseline(
@@ -227,7 +231,12 @@ class Repair:
             if row.checksum and row.file_sha256 not in digests
         }
 
-    def decide(self, history: History, stored: Stored) -> Plan:  # noqa: ARG002 - as above
+    def decide(
+        self,
+        history: History,
+        stored: Stored,  # noqa: ARG002 - as above
+        so_far: SoFar | None,  # noqa: ARG002 - as above
+    ) -> Plan:
         """What is to be written."""
         definitions, problems = read_definitions(self.source, history)
         return decide_repair(

@@ -51,7 +51,7 @@ async def prepare(
     with answered_within(session, run.answer_limit):
         await read_old(job, session, history)
         stored = await _stored(session, job.wants(history), history)
-    plan = job.decide(history, stored)
+    plan = job.decide(history, stored, run.so_far)
     readies = []
     conflicts = list(plan.conflicts)
     for step in plan.steps:

@@ -135,7 +135,7 @@ async def _try(
             await roll_back(session, run)
             _no_progress(steps, rounds, run)
         for at, failure in rounds.left:
-            _warn(steps[at][0], failure.message, run)
+            run.give_up(steps[at][0].version, failure.message)
         await transaction.commit(session)
 
 
@@ -167,15 +167,11 @@ def _is_forgiven(step: Step) -> bool:
     return isinstance(step, Apply) and step.forgiving
 
 
-def _warn(step: Step, reason: str, run: Run) -> None:
-    run.warn(f"{step.version} could not be applied again: {reason}")
-
-
 def _give_up(steps: Steps, at: int, run: Run, error: MigrationError) -> None:
     """Raise, or leave out the one that is forgiven and try the others."""
     step = steps[at][0]
     if _is_forgiven(step) and isinstance(error, MigrationFailed):
-        _warn(step, error.message, run)
+        run.give_up(step.version, error.message)
         del steps[at]
         return
     skip_steps([each for each, _ in steps[:at]], run)

@@ -131,10 +131,12 @@ async def _on_session(
             seen = await look(session)  # 1 look
             grown = await growth_for(job, session, seen.history)
         run.warn(*grown)
-        ready = await prepare(job, session, seen.history, run, understood)
-        run.warn(*job.source.warnings, *ready.plan.warnings)
-        if ready.plan.is_empty and run.in_doubt is None:
-            return None
+        # What is in doubt is settled under the lock, and nothing is decided before.
+        if run.in_doubt is None:
+            ready = await prepare(job, session, seen.history, run, understood)
+            run.warn(*job.source.warnings, *ready.plan.warnings)
+            if ready.plan.is_empty:
+                return None
         with answered_within(session, run.answer_limit):
             await require_sound(session, run)  # 2 sound?
         exists = seen.history.exists
@@ -196,7 +198,7 @@ def _is_done(job: Job, run: Run) -> Callable[[History], bool]:
         if run.in_doubt is not None:
             return False
         try:
-            plan = job.decide(history, {})
+            plan = job.decide(history, {}, run.so_far)
         except MigrationError:
             return False
         return plan.is_empty and not plan.conflicts

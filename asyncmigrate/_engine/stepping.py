@@ -10,7 +10,7 @@ from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.telling import begin_step, fail_step, finish_step
 from asyncmigrate._engine.together import apply_together
 from asyncmigrate._engine.watch import Watch
-from asyncmigrate._migration import Direction, History, State
+from asyncmigrate._migration import Direction, History, Kind, State
 from asyncmigrate._plan import Apply, Step, Undo
 from asyncmigrate.errors import MigrationError, MigrationFailed
 
@@ -26,6 +26,7 @@ async def take_steps(ready: Prepared, session: Session, run: Run, watch: Watch) 
         Renew: there is more to do, on a new session.
         MigrationError: the first that failed; what was before it stands.
     """
+    run.ahead = None  # written for a session before this one
     planned = list(zip(ready.plan.steps, ready.readies, strict=True))
     steps, repeatables = split_off(planned)
     if run.settings.single_transaction and planned:
@@ -62,7 +63,7 @@ async def take_step(
     except MigrationFailed as error:
         run.in_doubt = None
         if isinstance(step, Apply) and step.forgiving:
-            run.warn(f"{step.version} could not be applied again: {error.message}")
+            run.give_up(step.version, error.message)
             return
         fail_step(step, run, error)
         raise
@@ -93,6 +94,9 @@ def _stands(step: Step, run: Run, history: History) -> bool:
     """Whether the history says that this run has done *step*."""
     rows = (*history.rows, *history.repeatables)
     if isinstance(step, Undo):
+        if step.row.kind is Kind.REPEATABLE:
+            # One that another run has applied since is not owed to anybody.
+            return all(row.version_key != step.row.version_key for row in rows)
         return all(row.id != step.row.id for row in rows)
     return any(
         row.version_key == step.file.key

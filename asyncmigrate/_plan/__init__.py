@@ -15,6 +15,7 @@ from asyncmigrate._plan.compare import (
 )
 from asyncmigrate._plan.marks import decide_baseline, decide_repair
 from asyncmigrate._plan.migrate import decide_migrate
+from asyncmigrate._plan.remaining import undone_by_others, what_is_left
 from asyncmigrate._plan.rollback import choose_rollback, decide_rollback
 from asyncmigrate._plan.steps import (
     Apply,
@@ -23,6 +24,7 @@ from asyncmigrate._plan.steps import (
     Plan,
     Refresh,
     RollbackWish,
+    SoFar,
     Step,
     Undo,
     Write,
@@ -38,6 +40,7 @@ __all__ = [
     "Plan",
     "Refresh",
     "RollbackWish",
+    "SoFar",
     "Step",
     "Undo",
     "Write",
@@ -53,5 +56,7 @@ __all__ = [
     "nearest_versions",
     "needed",
     "problems_as_conflicts",
+    "undone_by_others",
     "warnings_of",
+    "what_is_left",
 ]

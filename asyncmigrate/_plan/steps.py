@@ -140,6 +140,17 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoFar:
+    """What a run has done, when it plans again on another session."""
+
+    run_id: str
+    undone: frozenset[str]
+    """The versions that it has rolled back, repeatables by their path."""
+    given_up: frozenset[str]
+    """The repeatables that it could not put back, and is not to try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrateWish:
     """Bring the database up to *target*, or to the newest."""
 

@@ -271,6 +271,22 @@ class Engine(RuleBasedStateMachine):
             del self.rows[version]
 
     @step()
+    def redo(self) -> None:
+        """Whatever else is pending, late, edited or missing is left alone."""
+        self._recover()
+        newest = sorted(self.rows)[-1:]
+        known = all(map(self._has_down, newest)) and not set(newest) - set(self.files)
+        if not self.files or not known:
+            with refused(NotReversible if self.files else ConflictsFound):
+                self._run(asyncmigrate.redo)
+            return
+
+        report = self._run(asyncmigrate.redo)
+
+        assert [int(result.version) for result in report] == newest * 2
+        self._apply(newest)
+
+    @step()
     def accept(self) -> None:
         self._recover()
         if not self.files:
@@ -305,7 +321,8 @@ class Engine(RuleBasedStateMachine):
         """Finish what a crash left half done, before anything else."""
         if self.half is None:
             return
-        pending = self._pending(None)
+        others = [version for version in self._pending(None) if version != self.half]
+        pending = [self.half, *others]  # before even a late one
 
         report = self._run(asyncmigrate.migrate, allow_out_of_order=True)
 

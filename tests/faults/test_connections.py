@@ -4,6 +4,7 @@ import gc
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from asyncmigrate._database.session import Names, Session
 from asyncmigrate.embedded import EmbeddedPostgres
 from asyncmigrate.errors import (
     CommitUndecided,
+    ConflictsFound,
     DatabaseUnreachable,
     MigrationFailed,
 )
@@ -143,6 +145,35 @@ async def test_a_commit_in_doubt_is_never_decided_wrongly(app: App, when: str) -
     assert await ledger(app.database) == [2]
     assert len(await app.database.history()) == 2
     assert len(app.told(ConnectionLost)) == 1
+
+
+@invariant("I11")
+async def test_a_commit_in_doubt_is_settled_before_a_conflict_is_told(
+    app: App, tmp_path: Path
+) -> None:
+    app.add(_0001_ledger="CREATE TABLE ledger (version int);")
+    await app.migrate()
+    app.add(_0002_doubt="INSERT INTO ledger VALUES (2);", _0003_last="SELECT 3;")
+    newer = Files(tmp_path / "newer")
+    newer.add("0001_ledger.sql", "CREATE TABLE ledger (version int);")
+    newer.add("0002_doubt.sql", "INSERT INTO ledger VALUES (2);")
+    newer.add("0004_newer.sql", "SELECT 4;")
+    reports: list[asyncmigrate.MigrationReport] = []
+    async with listening(app.dsn) as proxy:
+
+        async def on_query(text: str) -> bool:
+            if "INSERT INTO ledger" in text:
+                proxy.cut_clients()
+            elif app.told(ConnectionLost) and "COPY" in text and not reports:
+                reports.append(await asyncmigrate.migrate(app.dsn, str(newer)))
+            return True
+
+        proxy.on_query = on_query
+        with pytest.raises(ConflictsFound, match="0003 is older") as late:
+            await app.migrate(dsn=proxy.dsn)
+
+    assert [versions(report) for report in reports] == [["+0004"]]
+    assert [result.version for result in late.value.results] == ["0002"]
 
 
 @invariant("I11")

@@ -6,10 +6,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from asyncmigrate._migration import History, MigrationFile, order_of
 from asyncmigrate._plan import (
+    Plan,
     RollbackWish,
+    SoFar,
     choose_rollback,
     decide_rollback,
     nearest_versions,
+    what_is_left,
 )
 from asyncmigrate._plan.versions import canonical
 from tests.plan.making import (
@@ -160,8 +163,9 @@ class Releases(RuleBasedStateMachine):
         keys |= {each.version_key for each in self.history.repeatables}
         assert keys == {each.key for each in self.files}
 
-    @rule(steps=st.integers(1, 4))
-    def roll_back(self, steps: int) -> None:
+    @rule(steps=st.integers(1, 4), done=st.integers(0, 8), redo=st.booleans())
+    def roll_back(self, steps: int, done: int, *, redo: bool) -> None:
+        """On a second session after *done* steps, which finishes what was begun."""
         before = [each.version for each in self.history.rows]
         rows = choose_rollback(self.files, self.history, RollbackWish(steps=steps))
         plan = decide_rollback(
@@ -171,11 +175,18 @@ class Releases(RuleBasedStateMachine):
             definitions(self.files, self.history, every=True),
             stored={},
             chosen=rows,
+            redo=redo,
         )
-        self.history = carried_out(plan, self.history)
-        assert [each.version for each in self.history.rows] == before[
-            : -len(rows) or None
-        ]
+        since = self.history
+        self.history = carried_out(Plan(steps=plan.steps[:done]), since)
+        undone = frozenset(step.version for step in plan.steps[:done])
+        so_far = SoFar(run_id="run", undone=undone, given_up=frozenset())
+        left = what_is_left(plan, since, self.history, so_far)
+        assert labels(left) == labels(plan)[done:]
+        self.history = carried_out(left, self.history)
+        assert [each.version for each in self.history.rows] == (
+            before if redo else before[: -len(rows) or None]
+        )
 
     @invariant()
     def at_most_one_row_of_a_version_stands(self) -> None:
