@@ -24,7 +24,6 @@ import asyncpg
 from asyncmigrate._database.failures import (
     SessionLost,
     StatementFailed,
-    describe,
     translated,
 )
 from asyncmigrate._sql.quoting import quote_ident, quote_literal
@@ -330,8 +329,3 @@ def _field(cell: str) -> str | None:
             out.append("\\")
             literal = True
     return "".join(out)
-
-
-def lost(error: BaseException) -> SessionLost:
-    """A `SessionLost` for an error met elsewhere."""
-    return SessionLost(describe(error))
