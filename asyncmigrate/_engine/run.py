@@ -221,8 +221,10 @@ async def plan_job(job: Job, run: Run) -> Prepared:
         ConflictsFound: as the run itself would.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        seen = await look(session)
-        run.warn(*await growth_for(job, session, seen.history))
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)
+            grown = await growth_for(job, session, seen.history)
+        run.warn(*grown)
         ready = await prepare(job, session, seen.history, run, {})
         run.warn(*job.source.warnings, *ready.plan.warnings)
         return ready
