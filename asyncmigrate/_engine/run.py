@@ -106,7 +106,9 @@ async def _on_sessions(job: Job, run: Run, opened: Session | None) -> None:
             run.stopping = error
             patience = run.settings.lock_wait
         except (DatabaseUnusable, LockNotAcquired) as error:
-            if run.in_doubt is None and losses.last is None:
+            # That somebody else has the lock is the truth, however often we came.
+            lost = losses.last is not None and isinstance(error, DatabaseUnusable)
+            if run.in_doubt is None and not lost:
                 raise
             raise gone(run, error) from error
 
