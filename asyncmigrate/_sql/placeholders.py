@@ -39,9 +39,9 @@ class Filled:
         """A piece of `text`, with the placeholders back in place of their values."""
         pieces, position = [], start
         for begin, end, spelt, _ in self.spans:
-            if start <= begin and end <= stop:
+            if begin < stop and start < end:
                 pieces += [self.text[position:begin], spelt]
-                position = end
+                position = min(end, stop)
         return "".join((*pieces, self.text[position:stop]))
 
     def veiled(self, message: str) -> str:
@@ -50,7 +50,8 @@ class Filled:
         It says what it has read out of a literal, and of a long value the beginning.
         """
         values = {value: spelt for _, _, spelt, value in self.spans}
-        values |= {value.replace("''", "'"): spelt for value, spelt in values.items()}
+        for quote in "'", '"':
+            values |= {v.replace(quote * 2, quote): s for v, s in values.items()}
         for value in sorted(values, key=len, reverse=True):
             if len(value) >= _LEAST:
                 message = _without(message, value, values[value])

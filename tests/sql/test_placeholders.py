@@ -114,11 +114,22 @@ def test_what_is_shown_has_its_placeholders_back() -> None:
     assert result.veiled('role "hunter2" of app') == 'role "${secret}" of app'
 
 
+def test_a_value_of_several_statements_is_hidden_in_each_of_them() -> None:
+    values = {"body": "SELECT 'secret'; SELECT 'secret', "}
+    result = fill("BEGIN; ${body}2; END", "flyway", values.get, {})
+    first, second = result.text.index("SELECT"), result.text.rindex("SELECT")
+
+    assert result.hidden(first, result.text.index(";", first)) == "${body}"
+    assert result.hidden(second, result.text.rindex(";")) == "${body}2"
+    assert result.hidden(0, 5) == "BEGIN"
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
         ("it''s a secret", "no it's a secret"),
         ("a" * 70, f"Failing row contains ({'a' * 64}...)"),
+        ('a ""secret""', 'no a "secret"'),
         ("secret", "secret of secret2"),
     ],
 )
