@@ -218,22 +218,25 @@ class ConfirmationNeeded(InvalidUsage):
 
 
 class LockNotAcquired(MigrationError):
-    """Another run held the lock for all of ``lock_wait``. Nothing was changed."""
+    """Another run held the lock for all of ``lock_wait``. Nothing was changed meanwhile."""
 
     code = "lock_not_acquired"
     exit_status = 3
 
     def __init__(
-        self, *, waited: float, holder: str | None, hint: str | None = None
+        self,
+        *,
+        waited: float,
+        holder: str | None,
+        hint: str | None = None,
+        left: str = "nothing was changed",
     ) -> None:
         super().__init__(
             f"the lock was not free within {waited:g} s;"
-            f" held by {holder or 'a session that left no name'};"
-            " nothing was changed",
+            f" held by {holder or 'a session that left no name'}; {left}",
             hint=hint or "wait for the other run, or raise `lock_wait`",
         )
-        self.waited = waited
-        self.holder = holder
+        self.waited, self.holder = waited, holder
 
 
 class LockLost(LockNotAcquired):
@@ -249,8 +252,7 @@ class LockLost(LockNotAcquired):
             f"the lock was lost: {reason}; {left}",
             hint="run again; a new run first sees what stands",
         )
-        self.waited = 0.0
-        self.holder = None
+        self.waited, self.holder = 0.0, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,12 +275,9 @@ class Conflict:
     def __str__(self) -> str:
         parts = [str(p) for p in (self.file, self.line, self.column) if p is not None]
         text = ": ".join(filter(None, (":".join(parts), self.message)))
-        if self.hint:
-            text += f"\n  hint: {self.hint}"
-        if self.diff:
-            indented = "\n".join("  " + line for line in self.diff.splitlines())
-            text += f"\n{indented}"
-        return text
+        more = [f"hint: {self.hint}"] if self.hint else []
+        more += (self.diff or "").splitlines()
+        return "".join((text, *(f"\n  {line}" for line in more)))
 
 
 class ConflictsFound(MigrationError):

@@ -8,6 +8,7 @@ from typing import Final
 
 from asyncmigrate._database.session import Session
 from asyncmigrate._migration import Blocker
+from asyncmigrate._sql.secrets import without_secrets
 
 BLOCKERS: Final = """
 SELECT a.pid, a.usename, a.application_name,
@@ -67,7 +68,7 @@ async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:
             user=row[1],
             application=row[2] or None,
             seconds=float(row[3]) if row[3] else None,
-            query=row[4],
+            query=row[4] and without_secrets(row[4]),
             lock=row[5],
             idle=row[6] == "t",
         )

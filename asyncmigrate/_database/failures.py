@@ -4,10 +4,10 @@ A lost connection is told by the connection itself, never by an exception's type
 asyncpg raises `InternalClientError` for some (measured).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import asyncpg
 
@@ -29,6 +29,8 @@ class StatementFailed(Exception):
     schema: str | None = None
     internal: bool = False
     """Whether the position lies in a query that the server itself generated."""
+    unveiled: str = field(default="", repr=False)
+    """The message as the server wrote it: for judging by, never to be shown."""
 
     def __str__(self) -> str:
         return self.message
@@ -44,8 +46,26 @@ def describe(error: BaseException) -> str:
     return " ".join(text.split())
 
 
-def statement_failed(error: asyncpg.PostgresError) -> StatementFailed:
+Veil = Callable[[str], str]
+"""Takes out of a text what must not be shown."""
+
+_TEXTS: Final = ("message", "detail", "hint", "context", "internal_query")
+
+
+def _veil(error: asyncpg.PostgresError, veil: Veil) -> None:
+    """Veil the driver's own error, which stays chained to what is made of it."""
+    error.args = tuple(veil(str(each)) for each in error.args)
+    for name in _TEXTS:
+        if text := getattr(error, name, None):
+            setattr(error, name, veil(text))
+    # All that was sent, which is long, and has its placeholders filled in.
+    vars(error)["query"] = None
+
+
+def statement_failed(error: asyncpg.PostgresError, veil: Veil) -> StatementFailed:
     """The server's report as our own value."""
+    unveiled = str(error.as_dict().get("message") or "")
+    _veil(error, veil)
     fields = error.as_dict()
     position = fields.get("position")
     return StatementFailed(
@@ -59,12 +79,15 @@ def statement_failed(error: asyncpg.PostgresError) -> StatementFailed:
         table=fields.get("table_name"),
         schema=fields.get("schema_name"),
         internal=bool(fields.get("internal_query")),
+        unveiled=unveiled,
     )
 
 
 @contextmanager
-def translated(connection: "asyncpg.Connection[Any]") -> Iterator[None]:
+def translated(connection: "asyncpg.Connection[Any]", veil: Veil) -> Iterator[None]:
     """Raise `SessionLost` or `StatementFailed` in place of the driver's exceptions.
+
+    What the server says goes through *veil*, here once for all who show or store it.
 
     A connection that the server has given up, or that the driver finds in a state in
     which it takes no statement, is lost as well: it is dropped here.
@@ -73,8 +96,9 @@ def translated(connection: "asyncpg.Connection[Any]") -> Iterator[None]:
         yield
     except asyncpg.PostgresError as error:
         if not connection.is_closed() and _severity(error) not in {"FATAL", "PANIC"}:
-            raise statement_failed(error) from error
+            raise statement_failed(error, veil) from error
         connection.terminate()
+        _veil(error, veil)
         raise SessionLost(describe(error)) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         connection.terminate()

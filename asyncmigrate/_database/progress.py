@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 
 from asyncmigrate._database.session import Session
 from asyncmigrate._migration import Blocker
+from asyncmigrate._sql.secrets import without_secrets
 
 PROGRESS: Final[LiteralString] = """
 SELECT p.phase, p.done, p.total, a.pid, a.usename, a.application_name,
@@ -75,7 +76,7 @@ async def read_progress(session: Session, pid: int) -> StatementProgress | None:
                 user=row[4],
                 application=row[5] or None,
                 seconds=float(row[6]) if row[6] else None,
-                query=row[7],
+                query=row[7] and without_secrets(row[7]),
                 idle=row[8] == "t",
             ),
         )

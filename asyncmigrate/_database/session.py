@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, LiteralString
@@ -24,11 +24,12 @@ import asyncpg
 from asyncmigrate._database.failures import (
     SessionLost,
     StatementFailed,
-    describe,
+    Veil,
     translated,
 )
 from asyncmigrate._database.keys import advisory_key, halves
 from asyncmigrate._sql.quoting import quote_ident, quote_literal
+from asyncmigrate._sql.secrets import without_secrets
 
 Row = list[str | None]
 
@@ -108,6 +109,8 @@ class Session:
         self.settings_sql = ""
         """The statement that sets our settings, once `settle` has asked which are known."""
         self._hushed: str | None = None
+        self.veil: Veil = without_secrets
+        """What all that the server says goes through, before anybody is told of it."""
         self.knows_tables = False
         """Whether it is known that reading the tracking tables runs nobody's code."""
         self.backend_pid: int | None = None
@@ -158,6 +161,9 @@ class Session:
         except RuntimeError:  # it was being sent just then
             return True
 
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self.connection, self.veil)
+
     def fill(self, sql: str) -> str:
         """*sql* with ``{schema}``, ``{namespace}`` and ``{key}`` filled in."""
         names = self.names
@@ -169,7 +175,7 @@ class Session:
 
     async def execute(self, sql: str) -> str:
         """Send *sql*, one statement or several, as one simple query."""
-        with translated(self.connection):
+        with self._translated():
             status: str = await self.connection.execute(sql)
             return status
 
@@ -188,7 +194,7 @@ class Session:
         async def sink(data: bytes) -> None:
             chunks.append(data)
 
-        with translated(self.connection):
+        with self._translated():
             try:
                 if provided:
                     # The public method sends one statement and no other.
@@ -227,7 +233,7 @@ class Session:
             for start in range(0, len(data), 1 << 20):
                 yield data[start : start + (1 << 20)]
 
-        with translated(self.connection):
+        with self._translated():
             # The public copy_to_table builds a statement of its own; the author's,
             # with its options, must run as it is.
             await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -261,14 +267,23 @@ class Session:
             told(
                 Message(
                     severity=str(severity),
-                    text=str(message.message),
+                    text=self.veil(str(message.message)),
                     sqlstate=message.sqlstate,
                     is_of_replication=source == _WAIT_FOR_STANDBY,
                 )
             )
 
-        with translated(self.connection):  # it may be gone already
+        with self._translated():  # it may be gone already
             self.connection.add_log_listener(listener)
+
+    @contextmanager
+    def veiled(self, veil: Veil) -> Iterator[None]:
+        """What the server says meanwhile goes through *veil* as well."""
+        self.veil = lambda text: without_secrets(veil(text))
+        try:
+            yield
+        finally:
+            self.veil = without_secrets
 
     @contextmanager
     def hushed(self, sqlstate: str) -> Iterator[None]:
@@ -320,7 +335,7 @@ class Session:
         """Repeat the driver's cancel; returns when the server has passed it on."""
         connection: Any = self.connection
         sent = asyncio.get_running_loop().create_future()
-        with translated(connection):
+        with self._translated():
             connection._cancel_current_command(sent)  # noqa: SLF001 - as above
             await sent
 
@@ -332,7 +347,7 @@ class Session:
         """Say goodbye; bounded by the caller. A farewell that fails harms nobody."""
         with (
             contextlib.suppress(SessionLost, StatementFailed),
-            translated(self.connection),
+            self._translated(),
         ):
             await self.connection.close()
 
@@ -378,8 +393,3 @@ def _field(cell: str) -> str | None:
             out.append("\\")
             literal = True
     return "".join(out)
-
-
-def lost(error: BaseException) -> SessionLost:
-    """A `SessionLost` for an error met elsewhere."""
-    return SessionLost(describe(error))

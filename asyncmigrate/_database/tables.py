@@ -126,10 +126,6 @@ ORDER BY 1
 """The tracking tables that somebody's functions, operators or types hang on, by way of
 a view, an index, a constraint, a policy or a column: the planner alone runs some."""
 
-READ_META: Final[LiteralString] = """
-SELECT layout, min_reader FROM {schema}.meta
-"""
-
 TRUSTED: Final[LiteralString] = """
 WITH RECURSIVE mine (role) AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
@@ -244,12 +240,6 @@ async def code_of_others(session: Session) -> list[str]:
     """The tracking tables whose reading runs somebody's code. One round trip."""
     rows = await session.ask(_filled(session, CODE_OF_OTHERS))
     return [row[0] or "" for row in rows]
-
-
-async def read_layout(session: Session) -> tuple[int, int] | None:
-    """``layout`` and ``min_reader``; null when the row is gone. One round trip."""
-    rows = await session.ask(session.fill(READ_META))
-    return (int(rows[0][0] or 0), int(rows[0][1] or 0)) if rows else None
 
 
 async def unsafe_points(session: Session) -> list[str]:

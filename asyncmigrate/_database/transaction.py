@@ -256,4 +256,4 @@ def lock_lost(failure: StatementFailed) -> bool:
 
 
 def _verdict_is(verdict: str, failure: StatementFailed) -> bool:
-    return failure.sqlstate == "22023" and verdict in failure.message
+    return failure.sqlstate == "22023" and verdict in failure.unveiled

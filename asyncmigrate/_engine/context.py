@@ -57,6 +57,11 @@ class Run:
     """The version under way; null between migrations."""
     number: int = 0
     total: int = 0
+    waiting_since: float | None = None
+    """When it began to wait for the lock, by its own clock; null once it has held it.
+
+    A session that is lost meanwhile does not begin the wait anew.
+    """
     timeline: tuple[str, str] | None = None
     in_doubt: "Step | None" = None
     """The migration that may or may not have committed when the connection is lost."""

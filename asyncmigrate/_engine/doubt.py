@@ -61,7 +61,11 @@ class Losses:
             self._since = now
         self._in_a_row += 1
         self.last = error
-        patience = self._since + run.settings.lock_wait - now
+        patience = run.settings.lock_wait - (now - self._since)
+        if run.waiting_since is not None:
+            # Whether the lock can be had in time is still to be found out.
+            left = run.settings.lock_wait - (now - run.waiting_since)
+            patience = max(patience, left)
         if patience <= 0 or self._in_a_row >= LOSSES:
             raise gone(run, error) from error
         suspect = run.suspect

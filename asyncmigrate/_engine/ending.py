@@ -13,6 +13,7 @@ from asyncmigrate._engine.scope import bounded, until_cancelled
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.watch import Verdict, Watch
 from asyncmigrate._plan import Step
+from asyncmigrate._sql.secrets import without_secrets
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import (
     LockLost,
@@ -163,7 +164,7 @@ def transaction_escaped(
     step: Step, ready: Ready, cause: Exception | None
 ) -> TransactionEscaped:
     """What a script that ended its own transaction is told by."""
-    after = f", and then failed: {cause}" if cause else ""
+    after = f", and then failed: {without_secrets(str(cause))}" if cause else ""
     message = (
         f"the script of {step.version} ended the transaction it ran in{after}; what it"
         " had written by then stays, and the migration stands as failed"

@@ -7,6 +7,7 @@ from asyncmigrate._engine.watch import Verdict
 from asyncmigrate._migration import Blocker, Direction
 from asyncmigrate._plan import Step
 from asyncmigrate._sql.position import line_column
+from asyncmigrate._sql.secrets import without_secrets
 from asyncmigrate._sql.statements import Statement
 from asyncmigrate.errors import (
     BlockLimitReached,
@@ -33,10 +34,10 @@ def is_transient(sqlstate: str | None, failure: object) -> bool:
     schema = str(
         getattr(failure, "schema", None) or getattr(failure, "schema_name", "")
     )
-    message = str(getattr(failure, "message", failure))
+    said = getattr(failure, "unveiled", None) or getattr(failure, "message", failure)
     if sqlstate == "23505" and schema == "pg_catalog":
         return table.startswith("pg_auth") or table == "pg_db_role_setting"
-    return sqlstate == "XX000" and "tuple concurrently updated" in message
+    return sqlstate == "XX000" and "tuple concurrently updated" in str(said)
 
 
 def statement_at(ready: Ready, offset: int) -> Statement | None:
@@ -78,10 +79,11 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
         line = ready.part.line + row - 1
     verb = "migration" if step.direction is Direction.UP else "roll-back of migration"
     shown = shown_statement(ready, statement)
-    if statement is not None and shown != statement.text:
-        position = None
+    if statement is not None and shown is not None and position is not None:
+        before = statement.text[:position]
+        position = position if shown.startswith(before) else None
     error = MigrationFailed(
-        f"{ready.filled.veiled(failure.message)} (SQLSTATE {failure.sqlstate}); {verb} {step.version}"
+        f"{failure.message} (SQLSTATE {failure.sqlstate}); {verb} {step.version}"
         f" failed: {left}; {run.standing()}",
         version=step.version,
         file=ready.part.file,
@@ -90,7 +92,7 @@ def failed(  # noqa: PLR0913 - everything that a failure's message says
         sqlstate=failure.sqlstate,
         statement=shown,
         position=position,
-        detail=_detail(ready, failure),
+        detail=_detail(failure),
         hint=_hint(step, ready, failure, run),
     )
     error.__cause__ = failure.__cause__ or failure
@@ -105,16 +107,15 @@ def line_of(ready: Ready, statement: Statement | None) -> int:
 
 
 def shown_statement(ready: Ready, statement: Statement | None) -> str | None:
-    """A statement as it may be shown: with its placeholders."""
+    """A statement as it may be shown: with its placeholders, without its secrets."""
     if statement is None:
         return None
-    return ready.filled.hidden(statement.start, statement.end)
+    return without_secrets(ready.filled.hidden(statement.start, statement.end))
 
 
-def _detail(ready: Ready, failure: StatementFailed) -> str | None:
+def _detail(failure: StatementFailed) -> str | None:
     parts = [failure.detail, f"context: {failure.where}" if failure.where else None]
-    said = "\n".join(part for part in parts if part)
-    return ready.filled.veiled(said) or None
+    return "\n".join(part for part in parts if part) or None
 
 
 def _hint(step: Step, ready: Ready, failure: StatementFailed, run: Run) -> str | None:

@@ -187,7 +187,7 @@ class HalfWay:
         columns: Columns = {
             "state": State.FAILED,
             "statements_done": done,
-            "error": self._ready.filled.veiled(failure.message),
+            "error": failure.message,
         }
         if not keep_image:
             columns["before_image"] = None

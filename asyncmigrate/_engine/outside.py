@@ -76,7 +76,7 @@ async def run_outside(piece: Piece, at: int) -> None:
     except StatementFailed as failure:
         raise await failed(piece, failure, statement, at) from failure
     except recovery.Blocked as blocked:
-        refused = StatementFailed(str(blocked), "42P07")
+        refused = StatementFailed(session.veil(str(blocked)), "42P07")
         refused.hint = "drop it first: `DROP INDEX CONCURRENTLY …`"
         raise await failed(piece, refused, statement, at) from blocked
     await piece.row.write(
@@ -104,7 +104,8 @@ async def run_outside(piece: Piece, at: int) -> None:
     if image.uncertain:
         await _require_lock(piece, at)
     if invalid := await recovery.still_invalid(session, image):
-        left = StatementFailed(f"index {', '.join(invalid)} is invalid", "XX000")
+        what = session.veil(f"index {', '.join(invalid)} is invalid")
+        left = StatementFailed(what, "XX000")
         await _after_error(piece, at, image, left, None, tries)
         return
     await piece.row.write({"statements_done": at + 1, "before_image": None})
@@ -248,7 +249,7 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
     fate, notes = decided
     if fate is Fate.UNDECIDED:
         raise undecided(piece, at)
-    for note in notes:
+    for note in map(session.veil, notes):
         await session.execute(
             history.insert_event(
                 session, piece.run.run_id, "recovered", piece.step.version, note
@@ -328,8 +329,7 @@ def undecided(
 ) -> NeedsRepair:
     """Nobody but a person can say what became of statement *at*."""
     ready, version = piece.ready, piece.step.version
-    said = ready.filled.veiled(failure.message) if failure else ""
-    what = f": {said} (SQLSTATE {failure.sqlstate})" if failure else ""
+    what = f": {failure.message} (SQLSTATE {failure.sqlstate})" if failure else ""
     script = ready.script
     statement = script.statements[at] if script and at < piece.row.total else None
     up = piece.step.direction is Direction.UP

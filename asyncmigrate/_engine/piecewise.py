@@ -229,10 +229,8 @@ async def _run_python(piece: Piece) -> None:
         if verdict is not None:
             await absorb(session, run, watch)
         await roll_back(session, run)
-        failure = StatementFailed(
-            f"{type(raised.error).__name__}: {raised}",
-            getattr(raised.error, "sqlstate", None) or "",
-        )
+        sqlstate = getattr(raised.error, "sqlstate", None) or ""
+        failure = StatementFailed(raised.told, sqlstate)
         raise await _half_way(piece, failure) from raised.error
     except SessionLost:
         note_loss(piece.step, piece.ready, run, watch.end())

@@ -16,6 +16,7 @@ from asyncmigrate._engine.context import Run
 from asyncmigrate._engine.scripts import Ready
 from asyncmigrate._engine.watch import Verdict
 from asyncmigrate._plan import Step
+from asyncmigrate._sql.secrets import without_secrets
 from asyncmigrate.errors import MigrationError, MigrationFailed
 
 
@@ -23,9 +24,14 @@ class Raised(Exception):
     """A migration's own code raised something."""
 
     def __init__(self, error: Exception, path: str) -> None:
-        super().__init__(str(error))
+        super().__init__(without_secrets(str(error)))
         self.error = error
         self.path = path
+
+    @property
+    def told(self) -> str:
+        """What it was, with its class."""
+        return f"{type(self.error).__name__}: {self}"
 
 
 def _load(text: str, path: str, name: str) -> ModuleType:
@@ -62,7 +68,7 @@ async def call(step: Step, session: Session) -> None:
         raise
     except Exception as error:
         if session.is_closed:
-            raise SessionLost(str(error)) from error
+            raise SessionLost(without_secrets(str(error))) from error
         raise Raised(error, path) from error
     finally:
         sys.modules.pop(name, None)
@@ -86,14 +92,20 @@ def failed(  # noqa: PLR0913 - what a failure is told by
     sqlstate = getattr(error, "sqlstate", None)
     state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
     final = MigrationFailed(
-        f"{type(error).__name__}: {error}{state}; migration {step.version} failed:"
-        f" {left}; {run.standing()}",
+        f"{raised.told}{state}; migration {step.version} failed: {left};"
+        f" {run.standing()}",
         version=step.version,
         file=ready.part.file,
         line=lines[-1] if lines else None,
         sqlstate=sqlstate,
-        detail=getattr(error, "detail", None),
-        hint=getattr(error, "hint", None),
+        detail=_told(error, "detail"),
+        hint=_told(error, "hint"),
     )
     final.__cause__ = error
     return final
+
+
+def _told(error: Exception, name: str) -> str | None:
+    """What a server's error says besides its message."""
+    text = getattr(error, name, None)
+    return without_secrets(text) if isinstance(text, str) else None

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import anyio
 
 from asyncmigrate._database import history as history_sql
 from asyncmigrate._database import lock, probe
 from asyncmigrate._database.probe import Probed
-from asyncmigrate._database.session import Session
+from asyncmigrate._database.session import Row, Session
 from asyncmigrate._engine.adopting import growth
 from asyncmigrate._engine.backoff import pauses
 from asyncmigrate._engine.context import Run
@@ -23,7 +24,7 @@ from asyncmigrate._engine.looking import (
 )
 from asyncmigrate._engine.opening import open_reading_session
 from asyncmigrate._engine.prepare import with_diffs
-from asyncmigrate._engine.scope import told_as_errors
+from asyncmigrate._engine.scope import answered_within, told_as_errors
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import (
     Applied,
@@ -40,6 +41,7 @@ from asyncmigrate.errors import (
     CheckFailed,
     Conflict,
     ConflictsFound,
+    DatabaseUnreachable,
     DatabaseUnusable,
     InvalidUsage,
     NeedsRepair,
@@ -56,9 +58,10 @@ async def read_status(source: Source, run: Run) -> Status:
         DatabaseUnusable: it cannot be reached, or the history not be read.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        probed = await _probe(session)
+        with answered_within(session, run.answer_limit):
+            probed = await _probe(session)
+            grown = await growth(source, session, probed.looked.history)
         status = _status_of(probed, source, run)
-        grown = await growth(source, session, probed.looked.history)
         return replace(status, warnings=(*status.warnings, *grown))
 
 
@@ -196,23 +199,26 @@ def problems_of(source: Source) -> list[Problem]:
 async def find_conflicts(source: Source, run: Run) -> tuple[Conflict, ...]:
     """Everything on which files and history disagree; nothing is written."""
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        seen = await look(session)
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)
         definitions, problems = read_definitions(source, seen.history, source.files)
         found = compare(source.files, seen.history, definitions)
         conflicts = problems_as_conflicts(problems)
         conflicts += conflicts_of(
             found, allow_out_of_order=run.settings.allow_out_of_order
         )
-        return tuple(await with_diffs(conflicts, source, session, seen.history))
+        with answered_within(session, run.answer_limit):
+            shown = await with_diffs(conflicts, source, session, seen.history)
+        return tuple(shown)
 
 
 async def read_trail(run: Run) -> tuple[HistoryEntry, ...]:
     """The audit trail, oldest first."""
+    rows: list[Row] = []
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        seen = await look(session)
-        if not seen.history.exists:
-            return ()
-        rows = await history_sql.read_trail(session)
+        with answered_within(session, run.answer_limit):
+            if (await look(session)).history.exists:
+                rows = await history_sql.read_trail(session)
     return tuple(
         HistoryEntry(
             at=datetime.fromisoformat(row[0] or "").replace(tzinfo=UTC),
@@ -236,14 +242,16 @@ async def read_stored_script(run: Run, version: str) -> str:
         InvalidUsage: there is no such version, or nothing is stored of it.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        seen = await look(session)
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)
         rows: Sequence[Applied] = (*seen.history.rows, *seen.history.repeatables)
         row = next((r for r in rows if version in {r.version, r.version_key}), None)
         if row is None:
             message = f"there is no version {version} in the history"
             raise InvalidUsage(message, hint="`asyncmigrate history` lists what is")
         wanted = {sum_ for sum_ in (row.checksum, row.down_checksum) if sum_}
-        stored = await history_sql.read_scripts(session, wanted) if wanted else {}
+        with answered_within(session, run.answer_limit):
+            stored = await history_sql.read_scripts(session, wanted) if wanted else {}
     up, down = stored.get(row.checksum or ""), stored.get(row.down_checksum or "")
     if up is None and down is None:
         message = f"no text of {row.version} is stored"
@@ -264,31 +272,57 @@ async def wait_until_current(source: Source, run: Run, limit: float) -> Status:
         CheckFailed: it was not current after *limit* seconds.
         DatabaseUnusable: it could not be used, or the rights were missing, at the end.
     """
+    seen = _Seen()
+    # Neither a connect nor a question is waited for when the time is over.
+    with anyio.move_on_after(max(limit, FIRST_LOOK)):
+        status = await _poll(source, run, limit, seen)
+        if status is not None:
+            return status
+    if seen.missing is not None:
+        raise seen.missing
+    message = f"{seen.pending} migrations are still pending after {limit:g} s"
+    raise CheckFailed(message, hint="look at the job that is to apply them")
+
+
+FIRST_LOOK: Final = 1.0
+"""Seconds that are given to a first look, however short the limit."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a wait has come to know by its end."""
+
+    missing: DatabaseUnusable | None = field(
+        default_factory=lambda: DatabaseUnreachable(
+            "the server gave no answer in time", hint="check host and port"
+        )
+    )
+    """Why it cannot be said; until the first answer, for want of one."""
+    pending: int = 0
+
+
+async def _poll(source: Source, run: Run, limit: float, seen: _Seen) -> Status | None:
+    """Look until nothing is pending; null when the time is over."""
     began = time.monotonic()
-    missing: DatabaseUnusable | None = None
-    pending = 0
     for pause in pauses(0.1, 2.0):
         try:
             async with open_reading_session(run, 0) as session:
                 while True:
-                    status = await probe_on(session, source, run)
-                    missing = None
+                    with answered_within(session, run.answer_limit):
+                        status = await probe_on(session, source, run)
+                    seen.missing, seen.pending = None, status.pending
                     _require_possible(status)
                     if status.healthy:
                         return status
-                    pending = status.pending
                     if time.monotonic() - began + pause > limit:
                         break
                     await anyio.sleep(min(1.0, pause * 2))
         except DatabaseUnusable as error:
-            missing = error
+            seen.missing = error
         if time.monotonic() - began + pause > limit:
-            break
+            return None
         await anyio.sleep(pause)
-    if missing is not None:
-        raise missing
-    message = f"{pending} migrations are still pending after {limit:g} s"
-    raise CheckFailed(message, hint="look at the job that is to apply them")
+    raise AssertionError  # pragma: no cover - pauses() never ends
 
 
 def _require_possible(status: Status) -> None:

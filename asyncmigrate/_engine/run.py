@@ -112,7 +112,9 @@ async def _on_sessions(job: Job, run: Run, opened: Session | None) -> None:
             run.stopping = error
             patience = run.settings.lock_wait
         except (DatabaseUnusable, LockNotAcquired) as error:
-            if run.in_doubt is None and losses.last is None:
+            # That somebody else has the lock is the truth, however often we came.
+            lost = losses.last is not None and isinstance(error, DatabaseUnusable)
+            if run.in_doubt is None and not lost:
                 raise
             raise gone(run, error) from error
 
@@ -232,8 +234,10 @@ async def plan_job(job: Job, run: Run) -> Prepared:
         ConflictsFound: as the run itself would.
     """
     async with open_reading_session(run, run.settings.wait_for_database) as session:
-        seen = await look(session)
-        run.warn(*await growth_for(job, session, seen.history))
+        with answered_within(session, run.answer_limit):
+            seen = await look(session)
+            grown = await growth_for(job, session, seen.history)
+        run.warn(*grown)
         ready = await prepare(job, session, seen.history, run, {})
         run.warn(*job.source.warnings, *ready.plan.warnings)
         return ready

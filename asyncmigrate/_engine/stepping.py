@@ -1,5 +1,8 @@
 """One step after the other: each applied, told, and counted."""
 
+from collections.abc import Sequence
+
+from asyncmigrate._database.failures import Veil
 from asyncmigrate._database.session import SEARCH_PATH, Session
 from asyncmigrate._engine.apply import apply, write_ahead
 from asyncmigrate._engine.context import Run
@@ -12,6 +15,7 @@ from asyncmigrate._engine.together import apply_together
 from asyncmigrate._engine.watch import Watch
 from asyncmigrate._migration import Direction, History, Kind, State
 from asyncmigrate._plan import Apply, Step, Undo
+from asyncmigrate._sql.placeholders import Filled
 from asyncmigrate.errors import MigrationError, MigrationFailed
 
 
@@ -30,17 +34,26 @@ async def take_steps(ready: Prepared, session: Session, run: Run, watch: Watch) 
     planned = list(zip(ready.plan.steps, ready.readies, strict=True))
     steps, repeatables = split_off(planned)
     if run.settings.single_transaction and planned:
-        await apply_together(planned, session, run, watch)
+        with session.veiled(_veil(planned)):
+            await apply_together(planned, session, run, watch)
         return
     for at, (step, script) in enumerate(steps):
         for coming in steps[at + 1 : at + 2]:
             write_ahead(*coming, session, run)
-        await take_step(step, script, session, run, watch)
+        with session.veiled(_veil([(step, script)])):
+            await take_step(step, script, session, run, watch)
         more = at + 1 < len(steps) or repeatables or ready.plan.refresh
         if more and _leaves_traces(script):
             raise Renew
-    await apply_repeatables(repeatables, session, run, watch)
+    with session.veiled(_veil(repeatables)):
+        await apply_repeatables(repeatables, session, run, watch)
     await session.execute(SEARCH_PATH)
+
+
+def _veil(steps: Sequence[tuple[Step, Ready]]) -> Veil:
+    """Hides the placeholders' values of all that share a transaction."""
+    spans = [span for _, ready in steps for span in ready.filled.spans]
+    return Filled("", tuple(spans)).veiled
 
 
 def _leaves_traces(ready: Ready) -> bool:

@@ -59,8 +59,8 @@ async def acquire(
     """Take the lock; false when someone else has done what was to be done.
 
     Waits:
-        Up to ``lock_wait`` seconds, with growing, jittered pauses, in which this
-        session holds nothing.
+        Up to ``lock_wait`` seconds, over all the sessions that it takes, with growing,
+        jittered pauses, in which this session holds nothing.
 
     Raises:
         LockNotAcquired: it was not free in time, or its holder is dead and this role
@@ -68,7 +68,9 @@ async def acquire(
         TrackingSchemaUnsafe: the tracking tables must not be written to.
         PrivilegeMissing: the tracking schema cannot be made.
     """
-    began = time.monotonic()
+    if run.waiting_since is None:
+        run.waiting_since = time.monotonic()
+    began, limit = run.waiting_since, run.settings.lock_wait
     watcher = _Watcher(run)
     if exists:
         with answered_within(session, run.answer_limit):
@@ -78,7 +80,7 @@ async def acquire(
             token = await _try(session, run, exists=exists)
             if token is not None:
                 waited = time.monotonic() - began
-                run.fencing_token = token
+                run.fencing_token, run.waiting_since = token, None
                 run.emit(LockAcquired(fencing_token=token, waited=waited))
                 return True
             seen = await look(session)
@@ -95,12 +97,10 @@ async def acquire(
                 holder, state = found
                 _announce(watcher, holder, now, now - began, pause)
                 await _end_if_dead(session, watcher, holder, state, now)
-                if now - began >= run.settings.lock_wait:
-                    raise LockNotAcquired(
-                        waited=run.settings.lock_wait, holder=str(holder)
-                    )
-            elif now - began >= run.settings.lock_wait and now - began > 1:
-                raise LockNotAcquired(waited=run.settings.lock_wait, holder=None)
+                if now - began >= limit:
+                    raise _not_acquired(run, limit, str(holder))
+            elif now - began >= max(limit, 1):
+                raise _not_acquired(run, limit, None)
         await anyio.sleep(pause)
     raise AssertionError  # pragma: no cover - pauses() never ends
 
@@ -165,13 +165,13 @@ async def _end_if_dead(
         if state in _AT_WORK:
             return  # it works, or ends by itself when the server notices
         if not state.startswith("idle"):
-            raise _cannot_end(holder, now - watcher.since)
+            raise _cannot_end(watcher, holder, now)
     try:
         ended = await lock.end_holder(session, holder, own=ours)
     except StatementFailed as failure:
         if failure.sqlstate != "42501":
             raise
-        raise _cannot_end(holder, now - watcher.since) from failure
+        raise _cannot_end(watcher, holder, now) from failure
     if ended is None or ended.pid in watcher.ended:
         return
     if ended.at_commit:
@@ -195,11 +195,21 @@ _AT_WORK: Final = frozenset({"active", "fastpath function call"})
 """Other states than these and idle ones are hidden from this role, or not tracked."""
 
 
-def _cannot_end(holder: Holder, quiet: float) -> LockNotAcquired:
-    return LockNotAcquired(
-        waited=quiet,
-        holder=f"{holder} (dead: its lease has not moved for {quiet:.0f} s)",
+def _cannot_end(watcher: _Watcher, holder: Holder, now: float) -> LockNotAcquired:
+    quiet = now - watcher.since
+    return _not_acquired(
+        watcher.run,
+        quiet,
+        f"{holder} (dead: its lease has not moved for {quiet:.0f} s)",
         hint="this role may not see or end that session; an administrator can:"
         f" `SELECT pg_terminate_backend({holder.backend_pid})`. Let all runners log in"
         " as one role to avoid this",
     )
+
+
+def _not_acquired(
+    run: Run, waited: float, holder: str | None, hint: str | None = None
+) -> LockNotAcquired:
+    """Nothing was changed, but for what the run did while it held the lock before."""
+    left = run.standing() if run.results else "nothing was changed"
+    return LockNotAcquired(waited=waited, holder=holder, hint=hint, left=left)

@@ -9,15 +9,12 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-HIDDEN: Final = "***"
+from asyncmigrate._sql.secrets import HIDDEN, IN_URL, SECRET, without_secrets
+
 _SHORTEST: Final = 4
 """Characters; a shorter password is found by its place alone, not by its letters."""
 _DISTINCT: Final = 6
 """Characters from which on a password that is no plain word is found anywhere."""
-_IN_URL: Final = re.compile(r"(\w+://[^\s:/@'\"]*:)[^\s'\"]*@")
-_IN_PAIRS: Final = re.compile(
-    r"((?:pass(?:word)?|passwd|sslpassword)\s*=\s*)('[^']*'|[^\s&'\")]+)", re.IGNORECASE
-)
 
 
 class Redactor:
@@ -42,13 +39,12 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """*text*, with every password in it replaced."""
         distinct = {s for s in self._secrets if len(s) >= _DISTINCT and not s.isalpha()}
-        return _IN_URL.sub(rf"\1{HIDDEN}@", _without(text, distinct))
+        return IN_URL.sub(rf"\1{HIDDEN}@", _without(text, distinct))
 
     def thorough(self, text: str) -> str:
         """The same, when in doubt replacing too much."""
         secrets = {s for s in self._secrets if len(s) >= _SHORTEST}
-        text = _IN_URL.sub(rf"\1{HIDDEN}@", _without(text, secrets))
-        return _IN_PAIRS.sub(rf"\1{HIDDEN}", text)
+        return without_secrets(_without(text, secrets))
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:
@@ -61,8 +57,9 @@ def _passwords(dsn: str) -> Iterable[str]:
     credentials = re.match(r"[\w+.-]+://[^:/@]*:(.*)@", dsn)
     if credentials:
         yield credentials[1]
-    for match in _IN_PAIRS.finditer(dsn):
-        yield match[2].strip("'")
+    if "pass" in dsn.lower():
+        for match in re.finditer(SECRET, dsn):
+            yield match["value"].strip("'")
 
 
 def _harmless(dsn: str) -> set[str]:

@@ -7,10 +7,13 @@ Each syntax is the one of a tool whose files are read in place.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 _LEAST: Final = 4
 """Characters of a value that is looked for in the server's messages."""
+_HEAD: Final = 16
+"""Characters by which a long value is known: the server cuts some off after 63 bytes."""
 _FLYWAY: Final = re.compile(r"\$\{([^}]*)(\}?)")
 _GRAPHILE_OWN: Final = ("DATABASE_NAME", "DATABASE_OWNER")
 _GOOSE_LINE: Final = re.compile(r"[^\n]*\n?")
@@ -36,17 +39,35 @@ class Filled:
         """A piece of `text`, with the placeholders back in place of their values."""
         pieces, position = [], start
         for begin, end, spelt, _ in self.spans:
-            if start <= begin and end <= stop:
+            if begin < stop and start < end:
                 pieces += [self.text[position:begin], spelt]
-                position = end
+                position = min(end, stop)
         return "".join((*pieces, self.text[position:stop]))
 
     def veiled(self, message: str) -> str:
-        """What the server said, without the values."""
-        for _, _, spelt, value in self.spans:
+        """What the server said, without the values.
+
+        It says what it has read out of a literal, and of a long value the beginning.
+        """
+        values = {value: spelt for _, _, spelt, value in self.spans}
+        for quote in "'", '"':
+            values |= {v.replace(quote * 2, quote): s for v, s in values.items()}
+        for value in sorted(values, key=len, reverse=True):
             if len(value) >= _LEAST:
-                message = message.replace(value, spelt)
+                message = _without(message, value, values[value])
         return message
+
+
+def _without(message: str, value: str, spelt: str) -> str:
+    """*message* with *spelt* in place of *value*, or of as much of it as is there."""
+    pieces, position = [], 0
+    while (at := message.find(value[:_HEAD], position)) >= 0:
+        pieces += [message[position:at], spelt]
+        pairs = zip(value, message[at:], strict=False)
+        position = at + sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)
+        )
+    return "".join((*pieces, message[position:]))
 
 
 @dataclass(slots=True)

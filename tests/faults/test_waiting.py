@@ -2,12 +2,23 @@
 
 import asyncio
 import os
+import time
 
 import anyio
 import pytest
 
-from asyncmigrate.errors import LockNotAcquired
-from asyncmigrate.events import LockWaiting, MigrationStarted
+from asyncmigrate._database.address import Address
+from asyncmigrate._database.failures import SessionLost
+from asyncmigrate._engine.context import Run
+from asyncmigrate._engine.doubt import Losses
+from asyncmigrate._settings import Settings
+from asyncmigrate.errors import CommitUndecided, DatabaseUnreachable, LockNotAcquired
+from asyncmigrate.events import (
+    ConnectionLost,
+    LockAcquired,
+    LockWaiting,
+    MigrationStarted,
+)
 from asyncmigrate.results import MigrationReport
 from tests.kit.app import App, versions
 from tests.kit.commands import Cli
@@ -67,6 +78,109 @@ async def test_a_waiter_gives_up_in_time_and_says_who_holds_the_lock(app: App) -
         await app.migrate(lock_wait=0.3)
 
     assert await app.database.tables() == set()
+
+
+END = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'asyncmigrate%'
+"""
+
+
+@pytest.mark.parametrize("losses", [1, 4])
+async def test_a_waiter_that_loses_its_session_does_not_wait_anew(
+    app: App, losses: int
+) -> None:
+    app.add(_0001_a="SELECT 1;")
+    await app.migrate()
+    app.add(_0002_b="CREATE TABLE b ();")
+    await play_holder(app.database, beat=None)
+
+    async def lose() -> None:
+        for _ in range(losses):
+            await anyio.sleep(1.5 / losses)
+            await app.database.fetch(END)
+
+    began = time.monotonic()
+    async with anyio.create_task_group() as group:
+        group.start_soon(lose)
+        with pytest.raises(LockNotAcquired, match=r"within 2 s; .*nothing was") as late:
+            await app.migrate(lock_wait=2)
+
+    assert late.value.exit_status == 3
+    assert 2 <= time.monotonic() - began < 3.3
+    assert app.told(ConnectionLost)
+
+
+async def test_a_run_that_has_held_the_lock_waits_for_it_anew(app: App) -> None:
+    app.add(_0001_a="SELECT 1;")
+    await app.migrate()
+    app.add(_0002_slow="SELECT pg_sleep(5);")
+    app.events.clear()
+    holder = await play_holder(app.database, beat=None)
+    rival = await app.database.connect()
+    began = time.monotonic()
+
+    async def interfere() -> None:
+        await anyio.sleep(1)
+        await holder.execute("SELECT pg_advisory_unlock_all()")
+        await eventually(lambda: running(app))
+        queued = asyncio.ensure_future(rival.execute(f"SELECT pg_advisory_lock({KEY})"))
+        await anyio.sleep(0.1)
+        await app.database.fetch(END)
+        await queued
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(interfere)
+        with pytest.raises(CommitUndecided, match=r"within 1\.5 s"):
+            await app.migrate(lock_wait=1.5)
+
+    assert len(app.told(LockAcquired)) == 1
+    assert time.monotonic() - began > 1 + 1.5
+
+
+async def test_a_lock_that_another_run_has_got_meanwhile_is_told_with_what_stands(
+    app: App,
+) -> None:
+    # A session that is changed gives the lock to whoever queues for it.
+    app.add(_0001_a="SELECT 1;", _0003_c="SELECT 1;")
+    app.files.add(
+        "0002_b.py",
+        "import asyncio\nasync def up(connection):\n    await asyncio.sleep(1)\n",
+    )
+    await app.migrate(target="0001")
+    rival = await app.database.connect()
+
+    async def queue() -> None:
+        await eventually(lambda: running(app))
+        await rival.execute(f"SELECT pg_advisory_lock({KEY})")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(queue)
+        with pytest.raises(LockNotAcquired, match=r"; 1 migration of this") as late:
+            await app.migrate(lock_wait=0.5, cleanup_grace=0.5)
+
+    assert [result.version for result in late.value.results] == ["0002"]
+
+
+async def test_a_lost_connection_is_tried_again_while_the_lock_may_still_be_had() -> (
+    None
+):
+    run = Run(
+        settings=Settings(lock_wait=0.2), address=Address(dsn=None), emit=lambda _: None
+    )
+    losses = Losses(run)
+    losses.begin()
+    losses.count(SessionLost("gone"))
+    await anyio.sleep(0.15)
+    run.waiting_since = time.monotonic()  # it was had again
+    await anyio.sleep(0.1)
+
+    patience, _ = losses.count(SessionLost("gone again"))
+
+    assert 0 < patience <= 0.1
+    await anyio.sleep(patience)
+    with pytest.raises(DatabaseUnreachable, match="not to be had again"):
+        losses.count(SessionLost("gone for good"))
 
 
 async def test_a_waiter_is_told_at_which_migration_the_holder_is(app: App) -> None:

@@ -1,5 +1,7 @@
 """Placeholders: filled in before a run, and put back before anything is shown."""
 
+import re
+
 import pytest
 
 from asyncmigrate._sql.placeholders import Filled, fill
@@ -110,3 +112,30 @@ def test_what_is_shown_has_its_placeholders_back() -> None:
     assert result.text[second:] == "SELECT 'hunter2', app"
     assert result.hidden(second, len(result.text)) == "SELECT '${secret}', ${schema}"
     assert result.veiled('role "hunter2" of app') == 'role "${secret}" of app'
+
+
+def test_a_value_of_several_statements_is_hidden_in_each_of_them() -> None:
+    values = {"body": "SELECT 'secret'; SELECT 'secret', "}
+    result = fill("BEGIN; ${body}2; END", "flyway", values.get, {})
+    first, second = result.text.index("SELECT"), result.text.rindex("SELECT")
+
+    assert result.hidden(first, result.text.index(";", first)) == "${body}"
+    assert result.hidden(second, result.text.rindex(";")) == "${body}2"
+    assert result.hidden(0, 5) == "BEGIN"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("it''s a secret", "no it's a secret"),
+        ("a" * 70, f"Failing row contains ({'a' * 64}...)"),
+        ('a ""secret""', 'no a "secret"'),
+        ("secret", "secret of secret2"),
+    ],
+)
+def test_a_value_is_known_as_the_server_shows_it(value: str, said: str) -> None:
+    values = {"x": value, "y": "secret2"}
+    veiled = fill("'${x}' '${y}'", "flyway", values.get, {}).veiled(said)
+
+    assert not re.search("secret|aa", veiled)
+    assert "${x}" in veiled
