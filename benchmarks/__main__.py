@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,15 @@ def _measure(options: argparse.Namespace) -> None:
             runner=runner,
             programs=programs,
         )
-        facts = machine.describe(servers.memory.postgres.version)
+        facts = machine.describe(servers.memory.postgres.version, programs)
         for name in options.scenarios or SCENARIOS:
-            rows += _scenario(bench, name)
+            rows += _scenario(bench, name, facts)
             # After each one: what was measured is not lost with what comes later.
             found = document(rows, scale=scale.name, machine=facts, before=before)
             _keep(options.results, found)
 
 
-def _scenario(bench: Bench, name: str) -> list[Row]:
+def _scenario(bench: Bench, name: str, facts: Mapping[str, str]) -> list[Row]:
     started, load = time.monotonic(), machine.load()
     found = SCENARIOS[name](bench)
     for row in found:
@@ -74,6 +75,7 @@ def _scenario(bench: Bench, name: str) -> list[Row]:
             "scale": bench.scale.name,
             "before": load,
             "after": machine.load(),
+            **facts,
         }
     print(report.text(found), flush=True)
     took = time.monotonic() - started

@@ -1,23 +1,39 @@
 """What the machine was, and how busy."""
 
+import json
 import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
+VERSIONS = """\
+import json, platform
+from importlib.metadata import version
 
-def describe(postgres: int) -> dict[str, str]:
-    """Facts that a figure means nothing without."""
+python = f"{platform.python_version()} ({platform.python_compiler()})"
+names = ("asyncpg", "typer")
+print(json.dumps({"python": python, **{name: version(name) for name in names}}))
+"""
+
+
+def describe(postgres: int, programs: Path) -> dict[str, str]:
+    """Facts that a figure means nothing without; versions are those in *programs*."""
     return {
         "processors": f"{os.cpu_count()} x {_processor()}",
-        "python": f"{platform.python_version()} ({platform.python_compiler()})",
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
-        "asyncpg": version("asyncpg"),
-        "typer": version("typer"),
+        **_versions(programs),
         "postgres": str(postgres),
     }
+
+
+def _versions(programs: Path) -> dict[str, str]:
+    """What is installed where the measured programs are, and not here."""
+    answer = subprocess.run(
+        [programs / "python", "-c", VERSIONS], capture_output=True, check=True
+    )
+    found: dict[str, str] = json.loads(answer.stdout)
+    return found
 
 
 def now() -> str:

@@ -50,17 +50,30 @@ def publish(found: Mapping[str, Any]) -> None:
     results = json.dumps(found, separators=(",", ":")) + "\n"
     (FOLDER / "results.json").write_text(results, encoding="utf-8")
     page = PAGE.read_text("utf-8")
-    table = "\n".join([BEGIN, "", *_machine(found), "", *_aims(rows), "", END])
+    where = _where(rows, found["machine"])
+    table = "\n".join([BEGIN, "", where, "", *_aims(rows), "", END])
     between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     PAGE.write_text(between.sub(lambda _: table, page), encoding="utf-8")
 
 
-def _machine(found: Mapping[str, Any]) -> Iterator[str]:
-    facts = found["machine"]
-    yield (
-        f"Measured on {facts['processors']}, {facts['system']}, Python"
+def _where(rows: Sequence[Row], machine: Mapping[str, str]) -> str:
+    """What all rows were measured on; rows that were kept may be of another time."""
+    told = {_machine(row.facts) for row in rows if row.facts}
+    if len(told) > 1:
+        return (
+            "Not all of it was measured at one time, or on one machine: each row says"
+            " [when, on what and of which commit](performance/figures.md)."
+        )
+    return f"Measured on {next(iter(told), None) or _machine(machine)}."
+
+
+def _machine(facts: Mapping[str, str]) -> str:
+    if "processors" not in facts:
+        return ""
+    return (
+        f"{facts['processors']}, {facts['system']}, Python"
         f" {facts['python']}, asyncpg {facts['asyncpg']}, typer {facts['typer']},"
-        f" PostgreSQL {facts['postgres']}."
+        f" PostgreSQL {facts['postgres']}"
     )
 
 
@@ -73,7 +86,8 @@ def _aims(rows: Sequence[Row]) -> Iterator[str]:
                 judged = series.judge(aim)
                 yield (
                     f"| {row.number} | {row.title}: {series.title} | {aim.text}"
-                    f" | {WORDS[judged.verdict]} | {_measured(judged, series)} |"
+                    f" | {WORDS[judged.verdict]}{judged.reach}"
+                    f" | {_measured(judged, series)} |"
                 )
 
 
@@ -99,6 +113,8 @@ def _row(row: Row) -> Iterator[str]:
             f" `{row.facts['asyncmigrate']}`, load of the machine before and after:"
             f" {row.facts['before']}; {row.facts['after']}."
         )
+        if machine := _machine(row.facts):
+            yield f"On {machine}."
     for series in row.series:
         yield from _series(series)
 

@@ -26,7 +26,7 @@ def sentence(judged: Judged, unit: str) -> str:
         return f"{judged.text}: {judged.verdict}"
     figure = f"{judged.figure:.2f} x" if judged.hardest else number(judged.figure)
     of = f" of {judged.hardest}" if judged.hardest else f" {unit}"
-    return f"{judged.text}: {judged.verdict}, {figure}{of}"
+    return f"{judged.text}: {judged.verdict}{judged.reach}; {figure}{of}"
 
 
 def _row(row: Row) -> Iterator[str]:

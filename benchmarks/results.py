@@ -41,6 +41,19 @@ class Judged:
     limit: float
     hardest: str | None = None
     """Whose figure was nearest to the limit, where it is a ratio."""
+    beside: int = 0
+    """How many it was held against."""
+    without: tuple[str, ...] = ()
+    """Who else it is about, and has no figure."""
+
+    @property
+    def reach(self) -> str:
+        """What the verdict leaves out; empty when that is nobody."""
+        if self.figure is None or not self.without:
+            return ""
+        all_of_them = self.beside + len(self.without)
+        names = ", ".join(self.without)
+        return f", of {self.beside} of {all_of_them}; without {names}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +86,8 @@ class Series:
     def judge(self, aim: Aim) -> Judged:
         """Whether an aim is met."""
         limit = aim.at_most if aim.at_most is not None else aim.at_least or 0.0
-        figure, hardest = self._figure(aim)
+        ratios = self._ratios(aim)
+        figure, hardest = self._figure(aim, ratios)
         if figure is None:
             verdict = Verdict.UNKNOWN
         elif aim.at_most is not None:
@@ -81,19 +95,28 @@ class Series:
         else:
             verdict = Verdict.MET if figure >= limit else Verdict.MISSED
         return Judged(
-            text=aim.text, verdict=verdict, figure=figure, limit=limit, hardest=hardest
+            text=aim.text,
+            verdict=verdict,
+            figure=figure,
+            limit=limit,
+            hardest=hardest,
+            beside=len(ratios),
+            without=tuple(name for name in aim.than or () if name not in ratios),
         )
 
-    def _figure(self, aim: Aim) -> tuple[float | None, str | None]:
-        if aim.of not in self.values:
-            return None, None
-        if aim.than is None:
-            return median(self.values[aim.of]), None
-        found = {
+    def _ratios(self, aim: Aim) -> dict[str, float]:
+        """Of those that the aim is about, as far as they have figures."""
+        return {
             name: ratio
-            for name in aim.than
+            for name in aim.than or ()
             if (ratio := self.ratio(aim.of, name)) is not None
         }
+
+    def _figure(
+        self, aim: Aim, found: Mapping[str, float]
+    ) -> tuple[float | None, str | None]:
+        if aim.of in self.values and aim.than is None:
+            return median(self.values[aim.of]), None
         if not found:
             return None, None
         hardest = max if aim.at_most is not None else min

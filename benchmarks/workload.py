@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 TABLE = """\
 CREATE TABLE shop_{number} (
@@ -35,6 +36,22 @@ class Change:
     def down_script(self) -> str:
         """The same for the way back."""
         return script(self.down)
+
+
+class Left(NamedTuple):
+    """What migrations leave behind."""
+
+    tables: int
+    columns: int
+    rows: int
+
+
+def left_by(changes: Sequence[Change]) -> Left:
+    """Count it from their statements; a table is made with two columns."""
+    verbs = [change.up[0].split(" ", 1)[0] for change in changes]
+    made = verbs.count("CREATE")
+    columns = 2 * made + verbs.count("ALTER")
+    return Left(made, columns, verbs.count("INSERT"))
 
 
 def script(statements: Sequence[str]) -> str:

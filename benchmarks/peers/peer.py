@@ -15,6 +15,8 @@ from benchmarks.processes import Command
 from benchmarks.workload import Change
 
 INSTALL_TIMEOUT = 300.0
+PIP = "pip>=25.1"
+"""The scripts that an older one writes start 7 ms later."""
 
 
 class Missing(Exception):
@@ -67,19 +69,20 @@ def pip(home: Path, *requirements: str) -> Path:
     """A virtual environment with these packages; its folder of programs."""
     programs = home / "bin"
     stamp = home / ".installed"
-    if _is_fresh(stamp, requirements):
+    wanted = (PIP, *requirements)
+    if _is_fresh(stamp, wanted):
         return programs
     shutil.rmtree(home, ignore_errors=True)
     make_environment(home)
     pip_install(home, *requirements)
-    stamp.write_text("\n".join(requirements), encoding="utf-8")
+    stamp.write_text("\n".join(wanted), encoding="utf-8")
     return programs
 
 
 def make_environment(home: Path) -> None:
-    """A virtual environment. The scripts that an older pip writes start 7 ms later."""
+    """A virtual environment."""
     _call([sys.executable, "-m", "venv", home])
-    pip_install(home, "pip>=25.1")
+    pip_install(home, PIP)
 
 
 def pip_install(home: Path, *arguments: str | Path) -> None:

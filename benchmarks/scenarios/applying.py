@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Figures, Measured, measure
+from benchmarks.peers import PEERS
 from benchmarks.processes import run
 from benchmarks.results import OURS, Aim, Row, Series, series_of
-from benchmarks.scenarios.checking import require_tables
+from benchmarks.scenarios.checking import require_done
 from benchmarks.servers import Server
 from benchmarks.ways import (
     LIBRARY,
@@ -60,14 +61,13 @@ class _Set:
             Loop(self.bench, self.changes),
             Psql(self.bench, self.changes),
         ]
-        made = sum("CREATE TABLE" in change.up[0] for change in self.changes)
         return [
             *(
-                Contender(way.name, _runs(self.server, way, made), is_ours=True)
+                Contender(way.name, _runs(self.server, way, self.changes), is_ours=True)
                 for way in own
             ),
             *(
-                Contender(way.name, _runs(self.server, way, made))
+                Contender(way.name, _runs(self.server, way, self.changes))
                 for way in peers(self.bench, self.changes)
             ),
         ]
@@ -117,27 +117,26 @@ class _Set:
         return [whole, inside, worked]
 
     def _aims(self) -> list[Aim]:
-        present = self.bench.peers_for(len(self.changes))
         return [
             Aim(text="at or below psql -f", of=OURS, than=(PSQL,), at_most=1.0),
             Aim(
                 text="below every peer",
                 of=OURS,
-                than=tuple(peer.name for peer in present),
+                than=tuple(peer.name for peer in PEERS),
                 at_most=1.0,
             ),
         ]
 
 
-def _runs(server: Server, way: Way, made: int) -> Callable[[], Figures]:
+def _runs(server: Server, way: Way, changes: Sequence[Change]) -> Callable[[], Figures]:
     def once() -> Figures:
         with server.database() as dsn:
             figures = _renamed(run(way.apply(dsn)), "apply")
-            require_tables(dsn, made)
+            require_done(dsn, changes)
             undo = way.rollback(dsn)
             if undo is not None:
                 figures |= _renamed(run(undo), "rollback")
-                require_tables(dsn, 0)
+                require_done(dsn, ())
             return figures
 
     return once

@@ -5,9 +5,10 @@ from functools import partial
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Failed, measure
-from benchmarks.peers import Kind
+from benchmarks.peers import PEERS, Kind
 from benchmarks.processes import run
 from benchmarks.results import OURS, Aim, Row, Series, series_of
+from benchmarks.scenarios.checking import require_done
 from benchmarks.ways import FLOOR, ORDINARY, OurCommand, floor, peers
 from benchmarks.workload import tables
 
@@ -33,15 +34,18 @@ def _series(bench: Bench, count: int) -> list[Series]:
         ours = command.apply(dsn)
         ordinary = command.without_fast_look().apply(dsn)
         run(ours)
+        require_done(dsn, changes)
         contenders = [
             Contender(OURS, partial(run, ours), is_ours=True),
             Contender(ORDINARY, partial(run, ordinary), is_ours=True),
             Contender(FLOOR, partial(run, floor(bench, dsn)), is_ours=True),
         ]
         for way in peers(bench, changes):
-            theirs = way.apply(stack.enter_context(server.database()))
+            other = stack.enter_context(server.database())
+            theirs = way.apply(other)
             try:
                 run(theirs)
+                require_done(other, changes)
             except Failed as failure:
                 absent[way.name] = str(failure)
             else:
@@ -54,7 +58,7 @@ def _series(bench: Bench, count: int) -> list[Series]:
         title=f"{count:,} files",
         reference=FLOOR,
         absent=absent,
-        aims=_aims(bench, count),
+        aims=_aims(count),
     )
     # Steadier than the time that passes, where others use the machine too.
     worked = series_of(
@@ -67,10 +71,9 @@ def _series(bench: Bench, count: int) -> list[Series]:
     return [waited, worked]
 
 
-def _aims(bench: Bench, count: int) -> list[Aim]:
-    there = bench.peers_for(count)
-    dbmate = tuple(peer.name for peer in there if peer.name.startswith("dbmate"))
-    slow = tuple(peer.name for peer in there if peer.kind is not Kind.OTHER)
+def _aims(count: int) -> list[Aim]:
+    dbmate = tuple(peer.name for peer in PEERS if peer.name.startswith("dbmate"))
+    slow = tuple(peer.name for peer in PEERS if peer.kind is not Kind.OTHER)
     limit = 1.0 if count <= 100 else 1.25
     return [
         Aim(text=f"within {limit:g} x of dbmate", of=OURS, than=dbmate, at_most=limit),

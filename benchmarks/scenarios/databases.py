@@ -29,8 +29,8 @@ LOG = "CREATE DATABASE, wal_log"
 CLONE = "a clone of the plugin"
 UNDONE = "migrated_connection, its transaction"
 DRAINED = "migrated_dsn, tests that last nothing"
-FILLED = "migrated_dsn, tests that last 1.5 clones"
 LONGER = 1.5
+FILLED = f"migrated_dsn, tests that last {LONGER:g} clones"
 TABLES = 200
 TESTS = 20
 FIRST = 5
@@ -113,7 +113,7 @@ def _series(bench: Bench, server: Server, changes: list[Change]) -> list[Series]
         reference=DRAINED,
         aims=[
             Aim(
-                text="the wait under 1 ms when tests last about one clone",
+                text=f"the wait under 1 ms when tests last {LONGER:g} clones",
                 of=FILLED,
                 at_most=1.0,
             ),

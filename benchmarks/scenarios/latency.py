@@ -1,12 +1,13 @@
 """Row 9: a server that is 20 ms away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Figures, measure
 from benchmarks.processes import Command, run
 from benchmarks.proxy import Proxy, far
 from benchmarks.results import OURS, Aim, Row, Series, series_of
+from benchmarks.scenarios.checking import require_done
 from benchmarks.ways import (
     FLOOR,
     LIBRARY,
@@ -20,7 +21,7 @@ from benchmarks.ways import (
     floor,
     peers,
 )
-from benchmarks.workload import tables
+from benchmarks.workload import Change, tables
 
 LATENCY = 0.02
 CONNECT = "asyncpg, connect and close"
@@ -39,11 +40,13 @@ def measure_latency(bench: Bench) -> list[Row]:
 
 def _start(bench: Bench, proxy: Proxy) -> list[Series]:
     count = min(FILES, bench.scale.migrations)
-    directory = bench.native(tables(count))
+    changes = tables(count)
+    directory = bench.native(changes)
     way = OurCommand(bench, directory)
     with bench.servers.memory.database() as near:
         dsn = proxy.dsn(near)
         run(way.apply(near))
+        require_done(near, changes)
         commands = {
             OURS: way.apply(dsn),
             ORDINARY: way.without_fast_look().apply(dsn),
@@ -87,6 +90,7 @@ def _start(bench: Bench, proxy: Proxy) -> list[Series]:
 def _apply(bench: Bench, proxy: Proxy) -> list[Series]:
     count = min(PENDING, bench.scale.migrations)
     few, more = tables(count), tables(2 * count)
+    sets = few, more
     shorter, longer = bench.native(few), bench.native(more)
     pairs: list[tuple[Way, Way]] = [
         (OurCommand(bench, shorter), OurCommand(bench, longer)),
@@ -97,11 +101,11 @@ def _apply(bench: Bench, proxy: Proxy) -> list[Series]:
     measured = measure(
         [
             *(
-                Contender(pair[0].name, _each(bench, proxy, pair, count), is_ours=True)
+                Contender(pair[0].name, _each(bench, proxy, pair, sets), is_ours=True)
                 for pair in pairs
             ),
             *(
-                Contender(pair[0].name, _each(bench, proxy, pair, count))
+                Contender(pair[0].name, _each(bench, proxy, pair, sets))
                 for pair in theirs
             ),
         ],
@@ -139,15 +143,23 @@ def _counted(proxy: Proxy, command: Command) -> Callable[[], Figures]:
 
 
 def _each(
-    bench: Bench, proxy: Proxy, pair: tuple[Way, Way], count: int
+    bench: Bench,
+    proxy: Proxy,
+    pair: tuple[Way, Way],
+    sets: tuple[Sequence[Change], Sequence[Change]],
 ) -> Callable[[], Figures]:
-    """What *count* migrations more cost, each: start and end of the run cancel out."""
+    """What each migration costs that is in the longer set alone.
+
+    Start and end of the run cancel out.
+    """
+    count = len(sets[1]) - len(sets[0])
 
     def once() -> Figures:
         found = []
-        for way in pair:
+        for way, changes in zip(pair, sets, strict=True):
             with bench.servers.memory.database() as near:
                 found.append(_counted(proxy, way.apply(proxy.dsn(near)))())
+                require_done(near, changes)
         less, more = found
         # A process for each, as Sqitch has it, makes no more trips on any connection.
         return {

@@ -1,15 +1,15 @@
 """Row 6: as many processes at once as a rolling deploy has pods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Contender, Failed, Figures, Measured, measure
 from benchmarks.processes import Command, run, run_together
 from benchmarks.results import OURS, Aim, Row, Series, series_of
-from benchmarks.scenarios.checking import require_tables
+from benchmarks.scenarios.checking import require_done
 from benchmarks.servers import Server
 from benchmarks.ways import ORDINARY, OurCommand, Way, floor, peers
-from benchmarks.workload import tables
+from benchmarks.workload import Change, tables
 
 PENDING = 100
 # A Java machine or a shell's worth of processes for each would measure the memory.
@@ -34,7 +34,7 @@ def _all_pending(bench: Bench) -> Series:
     def ours() -> Figures:
         with server.database() as dsn:
             figures = _together(way.apply(dsn), count)
-            require_tables(dsn, len(changes))
+            require_done(dsn, changes)
             return figures
 
     def reference() -> Figures:
@@ -57,12 +57,14 @@ def _all_pending(bench: Bench) -> Series:
 
 def _nothing_pending(bench: Bench) -> Series:
     count, server = bench.scale.processes, bench.servers.memory
-    way = OurCommand(bench, bench.native(tables(min(PENDING, count))))
+    changes = tables(min(PENDING, count))
+    way = OurCommand(bench, bench.native(changes))
     floors = f"{count} floors"
     with server.database() as dsn:
         command = way.apply(dsn)
         ordinary = way.without_fast_look().apply(dsn)
         run(command)
+        require_done(dsn, changes)
 
         def together(what: Command) -> Callable[[], Figures]:
             return lambda: _together(what, count)
@@ -84,12 +86,12 @@ def _others(bench: Bench) -> list[Series]:
     changes = tables(count)
     own = OurCommand(bench, bench.native(changes))
     absent = bench.absent_for(count)
-    contenders = [Contender(OURS, _once(server, own, count), is_ours=True)]
+    contenders = [Contender(OURS, _once(server, own, changes), is_ours=True)]
     for way in peers(bench, changes):
         if way.name.startswith(TOO_HEAVY):
             absent[way.name] = "left out: so many at once are too heavy for the machine"
         else:
-            contenders.append(Contender(way.name, _once(server, way, count)))
+            contenders.append(Contender(way.name, _once(server, way, changes)))
     measured = measure(contenders, bench.rounds(1, warm_up=False))
     title = f"{count} processes, {len(changes)} migrations pending"
     return [
@@ -115,10 +117,14 @@ def _others(bench: Bench) -> list[Series]:
     ]
 
 
-def _once(server: Server, way: Way, count: int) -> Callable[[], Figures]:
+def _once(server: Server, way: Way, changes: Sequence[Change]) -> Callable[[], Figures]:
+    """As many processes as there are migrations."""
+
     def once() -> Figures:
         with server.database() as dsn:
-            return run_together(way.apply(dsn), count)
+            figures = run_together(way.apply(dsn), len(changes))
+            require_done(dsn, changes)
+            return figures
 
     return once
 

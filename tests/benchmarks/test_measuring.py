@@ -1,17 +1,23 @@
 """How figures become ratios, verdicts, tables and pictures."""
 
+import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks import peers, publishing
+from benchmarks.machine import describe
 from benchmarks.measuring import Contender, Failed, Figures, Rounds, measure
-from benchmarks.peers import PEERS, Missing, Peer, install
+from benchmarks.peers import PEERS, Missing, Peer, install, peer
 from benchmarks.plots import svg
+from benchmarks.report import text
 from benchmarks.results import Aim, Row, Series, Verdict, document
 from benchmarks.workload import Change, alterations, tables
+
+MACHINE = ("processors", "system", "python", "asyncpg", "typer", "postgres")
 
 
 def gives(*seconds: float) -> Callable[[], Figures]:
@@ -120,6 +126,16 @@ def test_of_several_the_one_nearest_to_the_limit_decides() -> None:
     assert (judged.hardest, judged.figure) == ("fast", 8.0)
 
 
+def test_a_verdict_says_whom_it_is_without() -> None:
+    everybody = ("floor", "sqitch", "yoyo 9.0")
+    aim = Aim(text="below all", of="asyncmigrate", than=everybody, at_most=1)
+    series = a_series((aim,))
+    row = Row(number=3, title="the command", series=[series])
+
+    assert series.judge(aim).without == ("sqitch",)
+    assert "+ below all: met, of 2 of 3; without sqitch; 0.30 x of floor" in text([row])
+
+
 def test_a_peer_that_cannot_be_installed_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,11 +152,11 @@ def test_a_peer_that_cannot_be_installed_is_reported(
 
 
 @pytest.mark.parametrize("changes", [tables(2), alterations(13)])
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+@pytest.mark.parametrize("tool", PEERS, ids=lambda tool: tool.name)
 def test_a_peer_is_given_the_same_statements(
-    peer: Peer, changes: list[Change], tmp_path: Path
+    tool: Peer, changes: list[Change], tmp_path: Path
 ) -> None:
-    peer.write(changes, tmp_path / "project")
+    tool.write(changes, tmp_path / "project")
 
     written = "".join(
         path.read_text("utf-8")
@@ -169,10 +185,10 @@ def test_results_are_written_into_the_pages_and_what_stands_around_them_stays(
     monkeypatch.setattr(publishing, "PAGE", page)
     monkeypatch.setattr(publishing, "FOLDER", tmp_path / "performance")
     aim = Aim(text="within 0.2 x", of="asyncmigrate", than=("floor",), at_most=0.2)
-    row = Row(number=3, title="the command", series=[a_series((aim,))])
-    machine = dict.fromkeys(
-        ("processors", "system", "python", "asyncpg", "typer", "postgres"), "one"
-    )
+    everybody = ("floor", "sqitch")
+    more = Aim(text="below all", of="asyncmigrate", than=everybody, at_most=1)
+    row = Row(number=3, title="the command", series=[a_series((aim, more))])
+    machine = dict.fromkeys(MACHINE, "one")
 
     publishing.publish(document([row], scale="full", machine=machine))
 
@@ -181,8 +197,70 @@ def test_results_are_written_into_the_pages_and_what_stands_around_them_stays(
     assert written.endswith("below\n")
     assert "old" not in written
     assert "| within 0.2 x | **missed** | 0.30 x floor |" in written
+    assert "| below all | met, of 1 of 2; without sqitch | 0.30 x floor |" in written
+    assert "Measured on one, one, Python one" in written
     assert (tmp_path / "performance" / "command-100.svg").exists()
     assert "not installed" in (tmp_path / "performance" / "figures.md").read_text()
+
+
+def test_rows_of_another_time_are_not_told_as_measured_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"{publishing.BEGIN}\n{publishing.END}\n")
+    monkeypatch.setattr(publishing, "PAGE", page)
+    monkeypatch.setattr(publishing, "FOLDER", tmp_path / "performance")
+
+    def a_row(number: int, machine: str) -> Row:
+        when = ("at", "scale", "asyncmigrate", "before", "after")
+        facts = {**dict.fromkeys(when, "x"), **dict.fromkeys(MACHINE, machine)}
+        return Row(number=number, title="a row", series=[a_series()], facts=facts)
+
+    before = document([a_row(3, "old")], scale="full", machine={})
+    now = [a_row(4, "new")]
+    found = document(now, scale="full", machine=now[0].facts, before=before)
+    publishing.publish(found)
+
+    assert "Measured on" not in page.read_text()
+    figures = (tmp_path / "performance" / "figures.md").read_text()
+    assert "On old, old, Python old" in figures
+    assert "On new, new, Python new" in figures
+
+
+def test_versions_are_those_of_the_environment_that_is_measured(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        """#!/bin/sh\necho '{"python": "9", "asyncpg": "8", "typer": "7"}'\n"""
+    )
+    python.chmod(0o755)
+
+    facts = describe(18, tmp_path)
+
+    assert (facts["python"], facts["asyncpg"], facts["typer"]) == ("9", "8", "7")
+    here = describe(18, Path(sys.executable).parent)
+    assert here["asyncpg"] == version("asyncpg")
+
+
+def test_an_environment_is_made_again_for_another_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    home = tmp_path / "home"
+
+    def make(where: Path) -> None:
+        made.append(where)
+        where.mkdir()
+
+    monkeypatch.setattr(peer, "make_environment", make)
+    monkeypatch.setattr(peer, "pip_install", lambda *_: None)
+    peer.pip(home, "tool==1")
+    peer.pip(home, "tool==1")
+    assert made == [home]
+
+    monkeypatch.setattr(peer, "PIP", "pip>=99")
+    peer.pip(home, "tool==1")
+
+    assert made == [home, home]
 
 
 def test_a_row_that_is_measured_again_replaces_the_one_before() -> None:
