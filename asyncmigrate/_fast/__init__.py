@@ -13,6 +13,8 @@ from asyncmigrate._fast.request import Request, read_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
+    from collections.abc import Sequence
+
     from asyncmigrate._digests import PlainDirectory
     from asyncmigrate._fast.wire import Conversation
 
@@ -75,17 +77,19 @@ def _is_settled(conversation: "Conversation", directory: "PlainDirectory") -> bo
     files = directory.digests()
     if files is None:
         return False
-    rows = conversation.finish()
-    if rows is not None and digests_of(rows, directory.keys) == files:
+
+    def is_right(rows: "Sequence[Sequence[str | None]] | None") -> bool:
+        return rows is not None and digests_of(rows, directory.keys) == files
+
+    if is_right(conversation.finish()):
         return True
     if not conversation.request.may_wait:
         return False
     from asyncmigrate._fast.queue import wait_for_others  # noqa: PLC0415 - only now
 
-    if not wait_for_others(conversation.count_before_us):
-        return False
-    rows = conversation.ask_again()
-    return rows is not None and digests_of(rows, directory.keys) == files
+    return wait_for_others(
+        conversation.count_before_us, lambda: is_right(conversation.ask_again())
+    )
 
 
 __all__ = ["Look", "Request"]

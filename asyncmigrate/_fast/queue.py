@@ -24,8 +24,8 @@ LOOK = "asyncmigrate look"
 """``application_name`` of a look in the default namespace."""
 
 BEFORE_US = """
-SELECT count(*) FROM pg_stat_get_activity(NULL) AS other,
-  pg_stat_get_activity(pg_backend_pid()) AS own
+SELECT count(*), count(*) FILTER (WHERE other.application_name <> own.application_name)
+FROM pg_stat_get_activity(NULL) AS other, pg_stat_get_activity(pg_backend_pid()) AS own
 WHERE other.datid = own.datid AND other.pid <> own.pid
   AND (other.application_name = own.application_name
        AND (other.backend_start, other.pid) < (own.backend_start, own.pid)
@@ -34,8 +34,9 @@ WHERE other.datid = own.datid AND other.pid <> own.pid
          WHERE l.pid = other.pid AND l.locktype = 'advisory' AND l.objsubid = 1
            AND (l.classid::int8, l.objid::int8) <> ({classid}, {objid})))
 """
-"""Looks at the same namespace that came earlier, and runs, but for those that hold the
-lock of another namespace. Another role's are not seen, and not waited for."""
+"""How many come first: looks at the same namespace that are there for longer, and runs,
+which are counted apart, but for those that hold the lock of another namespace. Another
+role's are not seen, and not waited for."""
 
 
 def name_of_look(namespace: str) -> str:
@@ -50,21 +51,23 @@ def before_us(namespace: str) -> str:
     return f"SET LOCAL search_path = pg_catalog, pg_temp;{sql}"
 
 
-def wait_for_others(count: "Callable[[], int]") -> bool:
-    """Wait until nobody is before us any more; whether anybody was, and has gone.
+def wait_for_others(
+    count: "Callable[[], tuple[int, int]]", is_settled: "Callable[[], bool]"
+) -> bool:
+    """Wait until nothing is left to do; false when it is our turn, or has been long.
 
     Between two questions the session holds nothing.
     """
     until = monotonic() + PATIENCE
-    pauses = _pauses()
-    waited = False
-    while count():
-        pause = next(pauses)
-        if monotonic() + pause > until:
-            return False
-        waited = True
+    for number, pause in enumerate(_pauses()):
+        before, at_work = count()
+        # Not while one is at work: it would not be through.
+        if number and not at_work and is_settled():
+            return True
+        if not before or monotonic() + pause > until:
+            break
         sleep(pause)
-    return waited
+    return False
 
 
 def _pauses() -> "Iterator[float]":

@@ -92,14 +92,14 @@ class Conversation:
         self._ask(self._settled)
         return self._rows()
 
-    def count_before_us(self) -> int:
-        """How many starts and runs come first; see `queue`."""
+    def count_before_us(self) -> tuple[int, int]:
+        """How many starts and runs come first, and how many runs; see `queue`."""
         self._ask(f"{LIMIT};{before_us(self.request.namespace)}")
-        answers = self._answers((1,))
+        answers = self._answers((2,))
         if answers is None:
             raise Unexpected
-        (((number,),),) = answers
-        return int(number or 0)
+        (((before, at_work),),) = answers
+        return int(before or 0), int(at_work or 0)
 
     @property
     def _settled(self) -> str:

@@ -92,7 +92,7 @@ class Honest:
     def count(self) -> bytes:
         """How many starts come before the one that asks."""
         number = self.before.pop(0) if self.before else 0
-        counted = COLUMNS + row(b"%d" % number) + complete(b"SELECT 1")
+        counted = COLUMNS + row(b"%d" % number, b"0") + complete(b"SELECT 1")
         return complete(b"SET") + complete(b"SET") + counted + READY
 
     def send(self, connection: socket.socket, data: bytes) -> None:
