@@ -33,7 +33,8 @@ def main() -> None:
         from asyncmigrate._cli.app import run  # noqa: PLC0415 - nothing of it is needed above
 
         if look.keeps_a_place:
-            # Until all is loaded that it takes to connect, so that nobody jumps in.
+            # Until all is loaded that it takes to be at work, so that nobody jumps in.
+            from asyncmigrate._api import operations  # noqa: F401, PLC0415 - see above
 
             look.leave()
     _leave(run(sys.argv[1:]))

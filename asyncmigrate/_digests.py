@@ -14,7 +14,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _PIECE = 32768
 """Bytes. A larger buffer costs more to allocate than most files to read."""
@@ -51,7 +51,7 @@ class PlainDirectory:
         """Whether there are files, and nothing beside them that may have a meaning."""
         self.is_plain = self.is_plain and self._recognise(directory)
 
-    def slices(self) -> "Iterator[None]":
+    def slices(self) -> "Generator[None]":
         """Read and hash the files, giving way after each slice.
 
         Whatever cannot be read is nothing that is known: the layouts tell why.

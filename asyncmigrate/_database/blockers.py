@@ -76,10 +76,21 @@ async def _seen(session: Session, sql: str) -> tuple[Blocker, ...]:
     )
 
 
+IS_EXCLUSIVE: Final = """
+SELECT 1 FROM pg_catalog.pg_locks
+WHERE pid = {pid} AND locktype = 'relation' AND mode = 'AccessExclusiveLock'
+"""
+
+
+async def is_exclusive(session: Session, pid: int) -> bool:
+    """Whether backend *pid* has, or waits for, a table for itself. One round trip."""
+    return bool(await session.ask(IS_EXCLUSIVE.replace("{pid}", str(pid))))
+
+
 CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend({pid})"
 TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend({pid})"
 SESSION_STATE: Final = """
-SELECT state, state_change::pg_catalog.text, wait_event_type
+SELECT state, state_change::pg_catalog.text, wait_event
 FROM pg_catalog.pg_stat_activity WHERE pid = {pid}
 """
 
@@ -102,6 +113,7 @@ class BackendState:
     since: str | None
     """When it began to, by the server's clock: every request that arrives changes it."""
     waits_for: str | None
+    """The wait event, as the server names it."""
 
     @property
     def is_idle(self) -> bool:
@@ -109,14 +121,14 @@ class BackendState:
         return (self.state or "").startswith("idle")
 
     @property
-    def waits_for_client(self) -> bool:
-        """Whether it is at work, and its client must send or take something first."""
-        return self.state == "active" and self.waits_for == "Client"
+    def waits_for_rows(self) -> bool:
+        """Whether it is at work, and its client must send something first."""
+        return self.state == "active" and self.waits_for == "ClientRead"
 
     @property
     def obeys_cancel(self) -> bool:
         """Whether a cancel would end what it does: not while it reads a COPY's rows."""
-        return self.state == "active" and self.waits_for != "Client"
+        return self.state == "active" and self.waits_for != "ClientRead"
 
 
 async def read_state(session: Session, pid: int) -> BackendState | None:

@@ -10,9 +10,6 @@ import asyncio
 import contextlib
 import gc
 import io
-import os
-import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from typing import Any, Final, LiteralString
 
 import asyncpg
 
+from asyncmigrate._database import sockets
 from asyncmigrate._database.failures import (
     SessionLost,
     StatementFailed,
@@ -74,14 +72,6 @@ class Names:
         return halves(self.key_of(self.namespace_text))
 
 
-_KEPT_ALIVE: Final = {
-    "TCP_KEEPIDLE": 30,
-    "TCP_KEEPINTVL": 10,
-    "TCP_KEEPCNT": 3,
-    "TCP_USER_TIMEOUT": 60_000,
-}
-"""Seconds, a number, and milliseconds: a minute in all, whether we wait or send."""
-
 _WAIT_FOR_STANDBY: Final = "SyncRepWaitForLSN"
 """Where in the server a COMMIT waits; its messages may come in any language."""
 
@@ -111,6 +101,10 @@ class Session:
         self._hushed: str | None = None
         self.veil: Veil = without_secrets
         """What all that the server says goes through, before anybody is told of it."""
+        self.is_copying = False
+        """Whether rows of a script's COPY are being sent."""
+        self.heard: Callable[[], None] | None = None
+        """Called with each piece of an answer that is read."""
         self.knows_tables = False
         """Whether it is known that reading the tracking tables runs nobody's code."""
         self.backend_pid: int | None = None
@@ -148,8 +142,8 @@ class Session:
         return bool(self._awaited())
 
     @property
-    def is_sending(self) -> bool:
-        """Whether something of what was written has not reached the other side yet.
+    def has_bytes_under_way(self) -> bool:
+        """Whether something has not reached the other side yet, or lies here unread.
 
         May be asked from any thread.
         """
@@ -157,7 +151,9 @@ class Session:
         if transport is None:
             return False
         try:
-            return bool(transport.get_write_buffer_size() or _unsent(self._socket))
+            return bool(
+                transport.get_write_buffer_size() or sockets.in_kernel(self._socket)
+            )
         except RuntimeError:  # it was being sent just then
             return True
 
@@ -193,6 +189,8 @@ class Session:
 
         async def sink(data: bytes) -> None:
             chunks.append(data)
+            if self.heard is not None:
+                self.heard()
 
         with self._translated():
             try:
@@ -233,10 +231,14 @@ class Session:
             for start in range(0, len(data), 1 << 20):
                 yield data[start : start + (1 << 20)]
 
-        with self._translated():
-            # The public copy_to_table builds a statement of its own; the author's,
-            # with its options, must run as it is.
-            await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001
+        self.is_copying = True
+        try:
+            with self._translated():
+                # The public copy_to_table builds a statement of its own; the author's,
+                # with its options, must run as it is.
+                await self.connection._copy_in(statement, source(), None)  # type: ignore[attr-defined]  # noqa: SLF001
+        finally:
+            self.is_copying = False
 
     @contextmanager
     def savepoints(self) -> Iterator["asyncpg.Connection[Any]"]:
@@ -300,30 +302,17 @@ class Session:
         return transport.get_extra_info("socket") if transport else None
 
     def keep_alive(self) -> None:
-        """Have the kernel notice a server that is gone without a word (tcp(7)).
+        """Have the kernel notice a server that is gone without a word.
 
         As the server does for us: it matters to a run without a keeper above all.
         """
-        sock = self._socket
-        if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
-            return
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _KEPT_ALIVE.items():
-                if (option := getattr(socket, name, None)) is not None:
-                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        if self._socket is not None:
+            sockets.keep_alive(self._socket)
 
     def cut(self) -> None:
         """Close the socket at once, from this thread or another; never blocks."""
-        sock = self._socket
-        if sock is None:
-            return
-        # A copy of the descriptor: not every event loop's socket has a shutdown.
-        with (
-            contextlib.suppress(OSError, ValueError),
-            socket.socket(fileno=os.dup(sock.fileno())) as copy,
-        ):
-            copy.shutdown(socket.SHUT_RDWR)
+        if self._socket is not None:
+            sockets.shut(self._socket)
 
     async def cancelled_is_answered(self) -> None:
         """Wait until the server has answered a statement that was cancelled here."""
@@ -350,18 +339,6 @@ class Session:
             self._translated(),
         ):
             await self.connection.close()
-
-
-def _unsent(sock: Any) -> int:  # noqa: ANN401 - as above
-    """Bytes that the kernel still has to send; 0 where it does not tell (tcp(7))."""
-    try:
-        import fcntl  # noqa: PLC0415 - not everywhere, and seldom asked
-        import termios  # noqa: PLC0415 - as above
-
-        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-    except (ImportError, OSError, AttributeError):
-        return 0
-    return int.from_bytes(answer, sys.byteorder)
 
 
 def parse_copy(data: bytes) -> Iterator[Row]:

@@ -98,7 +98,7 @@ async def _try(  # noqa: PLR0913 - what a try needs
 ) -> MigrationError | None:
     """Try once; what failed, after it was rolled back."""
     attempt = Attempt()
-    watch.begin(step.version, ready.block_limit, is_python=ready.script is None)
+    watch.begin(step.version, ready.block_limit)
     try:
         if one_by_one:
             await _one_by_one(step, ready, session, run, attempt)

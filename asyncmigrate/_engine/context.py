@@ -159,9 +159,21 @@ class Run:
         under_way = [step for step in self.beside if step.version == self.current]
         return under_way[0] if under_way else self.in_doubt
 
+    def correct(self, error: MigrationError) -> None:
+        """Have *error* not say that nothing was changed where some of this run stands.
+
+        Whoever raised it may have looked at a later session alone.
+        """
+        if self._count_standing():
+            unchanged = "nothing was changed"
+            error.message = error.message.replace(unchanged, self.standing())
+
+    def _count_standing(self) -> int:
+        return sum(r.status in {"applied", "rolled_back"} for r in self.results)
+
     def standing(self) -> str:
         """How many migrations of this run stand, in words."""
-        count = sum(r.status in {"applied", "rolled_back"} for r in self.results)
+        count = self._count_standing()
         if not count:
             return "no migration of this run stands"
         return f"{count} migration{'s' if count != 1 else ''} of this run stand" + (

@@ -49,6 +49,11 @@ class Hashing:
         self._turns, self._left = 0, math.inf
         self._next = asyncio.get_running_loop().call_soon(self._turn)
 
+    def stop(self) -> None:
+        """Read nothing more, and let go of the directory."""
+        self._next.cancel()
+        self._slices.close()
+
     async def digests(self) -> dict[str, str] | None:
         """File to digest, what is left of them read now; null when one cannot be."""
         self._next.cancel()

@@ -249,7 +249,7 @@ class Keeper:
         """End a backend that waits for us while we wait for it (I6)."""
         watched = self._watched
         state = None
-        if watched.is_waiting_for_reply and not watched.is_sending:
+        if watched.is_waiting_for_reply and not watched.has_bytes_under_way:
             state = await blockers.read_state(session, watched.pid)
         # How much a COPY has been given is in the phase: one that goes on is not still.
         seen = state, self._sampler.phase
@@ -265,12 +265,10 @@ class Keeper:
     def _is_stuck(self, state: BackendState) -> bool:
         """Whether the backend waits for its client; not where it does not say so.
 
-        In a COPY it is active meanwhile, and in a Python migration the rows may really
+        In a COPY it is active meanwhile; the rows of a Python migration's own may really
         take their time.
         """
-        if state.waits_for_client:
-            return not self._watch.is_python
-        return state.is_idle
+        return state.is_idle or (self._watched.is_copying and state.waits_for_rows)
 
     async def _keep_deadline(self) -> None:
         """Cancel the run at two thirds of ``lease_ttl``, cut its socket at the end."""

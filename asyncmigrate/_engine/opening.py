@@ -17,7 +17,7 @@ from asyncmigrate.errors import DatabaseUnusable, NotWritable, PoolerBetween
 from asyncmigrate.events import Connecting
 
 
-async def dial(run: Run, patience: float) -> Session:
+async def dial(run: Run, patience: float, purpose: str = "") -> Session:
     """Connect, asking again for *patience* seconds while nobody answers.
 
     Raises:
@@ -27,7 +27,10 @@ async def dial(run: Run, patience: float) -> Session:
     for pause in pauses(0.1, 1.0):
         try:
             return await open_session(
-                run.address, run.names, run.settings.connect, run.application
+                run.address,
+                run.names,
+                run.settings.connect,
+                run.application + purpose,
             )
         except NotYet as error:
             waited = time.monotonic() - began
@@ -69,7 +72,9 @@ async def open_reading_session(run: Run, patience: float) -> AsyncGenerator[Sess
         DatabaseUnusable: the connection was lost, or a statement refused.
     """
     with told_as_errors():
-        async with open_run_session(run, patience) as session:
+        # By another name than a run's: no start needs to wait for one that only reads.
+        opened = await dial(run, patience, " reading")
+        async with open_run_session(run, patience, opened) as session:
             yield session
 
 

@@ -45,18 +45,6 @@ def disturbs_nobody(kind: StatementKind) -> bool:
     return kind.what in _CONCURRENTLY
 
 
-def _block_limit(piece: Piece, kind: StatementKind) -> float:
-    """How long others may wait behind it, in seconds.
-
-    Detaching ends with ACCESS EXCLUSIVE on the partition: whoever comes to it while one
-    reader is still there waits behind us. Cancelled, it is finished under our limits.
-    """
-    detaches = kind.what is NonTransactional.DETACH_PARTITION
-    if disturbs_nobody(kind) and not detaches:
-        return math.inf
-    return piece.ready.block_limit
-
-
 async def run_outside(piece: Piece, at: int) -> None:
     """Run statement number *at*, and record that it is done.
 
@@ -117,9 +105,13 @@ async def _try(
     """Run it once; why it failed, what the keeper says, and after how many seconds."""
     statement, kind = piece.script.statements[at], piece.script.kinds[at]
     session, run, watch = piece.session, piece.run, piece.watch
-    limit = _block_limit(piece, kind)
     await session.execute(settings)
-    watch.begin(piece.step.version, limit, is_python=False)
+    # It ends with ACCESS EXCLUSIVE on the partition: whoever comes to that while one
+    # reader is still there waits behind us. Cancelled, it is finished under our limits.
+    detaches = kind.what is NonTransactional.DETACH_PARTITION
+    counts = detaches or not disturbs_nobody(kind)
+    limit = piece.ready.block_limit if counts else math.inf
+    watch.begin(piece.step.version, limit, exclusive=detaches)
     began = time.monotonic()
     try:
         await session.execute(statement.text)
@@ -263,7 +255,7 @@ async def settle(piece: Piece, image: Image, at: int) -> Fate:
 
 async def _decide(piece: Piece, image: Image) -> tuple[Fate, list[str]]:
     """What the catalogue says; whom the removal of left-overs waits for is shown."""
-    piece.watch.begin(piece.step.version, math.inf, is_python=False)
+    piece.watch.begin(piece.step.version, math.inf)
     try:
         return await recovery.decide(
             piece.session, image, piece.ready.limits, _concurrent_limits(piece)

@@ -137,7 +137,7 @@ async def _in_transaction(piece: Piece, at: int, block: Block) -> None:
     tries = Tries(run, watch)
     while True:
         tries.number += 1
-        watch.begin(piece.step.version, piece.ready.block_limit, is_python=False)
+        watch.begin(piece.step.version, piece.ready.block_limit)
         attempt = Attempt()
         try:
             await _try_block(piece, at, block, attempt)
@@ -221,7 +221,7 @@ async def _run_python(piece: Piece) -> None:
     session, run, watch = piece.session, piece.run, piece.watch
     await piece.row.write({"before_image": UNCERTAIN.to_json()})
     await session.execute(transaction.resets(session))
-    watch.begin(piece.step.version, piece.ready.block_limit, is_python=True)
+    watch.begin(piece.step.version, piece.ready.block_limit)
     try:
         await python.call(piece.step, session)
     except python.Raised as raised:

@@ -113,6 +113,8 @@ async def apply_repeatables(
             await roll_back(session, run)
             raise
         else:
+            if watch.end() is not None:
+                await absorb(session, run, watch)
             for at, duration in rounds.took.items():
                 finish_step(steps[at][0], run, duration, tries.number)
             return
@@ -136,6 +138,8 @@ async def _try(
             _no_progress(steps, rounds, run)
         for at, failure in rounds.left:
             run.give_up(steps[at][0].version, failure.message)
+        step, ready = steps[rounds.at]
+        watch.begin(step.version, ready.block_limit)  # as in `together`
         await transaction.commit(session)
 
 
@@ -147,7 +151,7 @@ async def _one(  # noqa: PLR0913, PLR0917 - what one migration needs
     run.number = len(run.results) + len(rounds.took) + 1
     say_started(step, run)
     began = time.monotonic()
-    watch.begin(step.version, ready.block_limit, is_python=False)
+    watch.begin(step.version, ready.block_limit)
     await transaction.save(session)
     try:
         await run_inside(

@@ -58,6 +58,7 @@ async def run_job(
     try:
         await _on_sessions(job, run, session)
     except MigrationError as error:
+        run.correct(error)
         error.results = tuple(run.results)
         error.run_id = run.run_id
         error.warnings = tuple(run.warnings)
@@ -170,8 +171,7 @@ async def _under_lock(
             run.emit(Planned(run_id=run.run_id, steps=len(ready.plan.steps)))
         run.total = total
         await take_steps(ready, session, run, watch)  # 6 apply, 7 between
-        with answered_within(session, run.answer_limit):
-            await write_marks(ready.plan, session, run)
+        await write_marks(ready.plan, session, run)
 
 
 async def _release(session: Session, run: Run) -> None:
@@ -203,7 +203,10 @@ def _is_done(job: Job, run: Run) -> Callable[[History], bool]:
             plan = job.decide(history, {}, run.so_far)
         except MigrationError:
             return False
-        return plan.is_empty and not plan.conflicts
+        done = plan.is_empty and not plan.conflicts
+        if done:
+            run.warn(*plan.warnings)
+        return done
 
     return is_done
 

@@ -57,7 +57,10 @@ class Sampler:
 
     async def _sample_blocked(self, session: Session, attempt: int) -> None:
         limit = self._watch.block_limit
-        if limit == float("inf"):
+        if limit == float("inf") or (
+            self._watch.exclusive
+            and not await blockers.is_exclusive(session, self._watched.pid)
+        ):
             self._blocked_since.clear()
             return
         found = await blockers.read_blocked(session, self._watched.pid)

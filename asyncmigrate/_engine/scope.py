@@ -108,10 +108,18 @@ def answered_within(session: Session, seconds: float) -> Iterator[None]:
     """Where no keeper looks after the session yet: a reply that is lost ends it.
 
     Raises:
-        SessionLost: the block was not through after *seconds*.
+        SessionLost: nothing was heard for *seconds*, or the block was not through then.
     """
     with anyio.move_on_after(seconds) as scope:
-        yield
+
+        def go_on() -> None:
+            scope.deadline = anyio.current_time() + seconds
+
+        session.heard = go_on
+        try:
+            yield
+        finally:
+            session.heard = None
     if scope.cancelled_caught:
         session.terminate()
         message = f"the server gave no answer within {seconds:g} s"

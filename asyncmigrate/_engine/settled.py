@@ -37,7 +37,11 @@ async def ask_digests(directory: PlainDirectory, run: Run) -> Asked:
         DatabaseUnusable: it cannot be reached, as the run would say.
     """
     hashing = Hashing(directory)
-    session = await dial(run, run.settings.wait_for_database)
+    try:
+        session = await dial(run, run.settings.wait_for_database)
+    except BaseException:
+        hashing.stop()
+        raise
     try:
         async with asyncio.timeout(run.answer_limit):
             hashing.resume()

@@ -71,6 +71,8 @@ async def apply_together(
             await roll_back(session, run)
             raise
         else:
+            if watch.end() is not None:
+                await absorb(session, run, watch)
             for (step, _), duration in zip(steps, attempt.durations, strict=True):
                 finish_step(step, run, duration, tries.number)
             return
@@ -120,7 +122,7 @@ async def _try(
             run.number = at + 1
             say_started(step, run)
             began = time.monotonic()
-            watch.begin(step.version, ready.block_limit, is_python=not ready.script)
+            watch.begin(step.version, ready.block_limit)
             await run_inside(
                 step,
                 ready,
@@ -132,6 +134,8 @@ async def _try(
             )
             require_undisturbed(watch)
             attempt.durations.append(time.monotonic() - began)
+        # A COMMIT may wait as well, for a standby, with all the locks.
+        watch.begin(step.version, ready.block_limit)
         await transaction.commit(session)
 
 

@@ -30,7 +30,8 @@ class Watch:
     """Counts tries; 0 while none is under way."""
     block_limit: float = math.inf
     """Seconds; infinite when nobody's waiting counts."""
-    is_python: bool = False
+    exclusive: bool = False
+    """Whether waiting counts only behind an ACCESS EXCLUSIVE of the session's."""
 
     # written by the keeper
     blockers: tuple[Blocker, ...] = ()
@@ -48,14 +49,16 @@ class Watch:
     _tries: int = 0
     _gate: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, version: str, block_limit: float, *, is_python: bool) -> int:
+    def begin(
+        self, version: str, block_limit: float, *, exclusive: bool = False
+    ) -> int:
         """A try begins; its number."""
         with self._gate:
             self._tries += 1
             self._verdict = None
             self.version = version
             self.block_limit = block_limit
-            self.is_python = is_python
+            self.exclusive = exclusive
             self.blockers = ()
             self.attempt = self._tries
             return self._tries

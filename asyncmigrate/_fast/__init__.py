@@ -9,6 +9,8 @@ others are at work on the same already, it waits for them a little and asks agai
 starts from the beginning. ``ASYNCMIGRATE_FAST=0`` turns it off.
 """
 
+from time import monotonic
+
 from asyncmigrate._fast.request import Request, read_request
 
 TYPE_CHECKING = False
@@ -85,10 +87,13 @@ def _is_settled(conversation: "Conversation", directory: "PlainDirectory") -> bo
         return True
     if not conversation.request.may_wait:
         return False
-    from asyncmigrate._fast.queue import wait_for_others  # noqa: PLC0415 - only now
+    from asyncmigrate._fast import queue  # noqa: PLC0415 - only now
 
-    return wait_for_others(
-        conversation.count_before_us, lambda: is_right(conversation.ask_again())
+    conversation.latest = until = monotonic() + queue.PATIENCE
+    return queue.wait_for_others(
+        conversation.count_before_us,
+        lambda: is_right(conversation.ask_again()),
+        until,
     )
 
 

@@ -29,14 +29,14 @@ FROM pg_stat_get_activity(NULL) AS other, pg_stat_get_activity(pg_backend_pid())
 WHERE other.datid = own.datid AND other.pid <> own.pid
   AND (other.application_name = own.application_name
        AND (other.backend_start, other.pid) < (own.backend_start, own.pid)
-    OR other.application_name LIKE 'asyncmigrate ________' AND NOT EXISTS (
+    OR other.application_name ~ '^asyncmigrate [0-9a-f]{8}$' AND NOT EXISTS (
          SELECT FROM pg_locks AS l
          WHERE l.pid = other.pid AND l.locktype = 'advisory' AND l.objsubid = 1
            AND (l.classid::int8, l.objid::int8) <> ({classid}, {objid})))
 """
 """How many come first: looks at the same namespace that are there for longer, and runs,
-which are counted apart, but for those that hold the lock of another namespace. Another
-role's are not seen, and not waited for."""
+which are counted apart, but for those that hold the lock of another namespace. Looks of
+another role do not show how old they are, and are not waited for."""
 
 
 def name_of_look(namespace: str) -> str:
@@ -52,13 +52,14 @@ def before_us(namespace: str) -> str:
 
 
 def wait_for_others(
-    count: "Callable[[], tuple[int, int]]", is_settled: "Callable[[], bool]"
+    count: "Callable[[], tuple[int, int]]",
+    is_settled: "Callable[[], bool]",
+    until: float,
 ) -> bool:
-    """Wait until nothing is left to do; false when it is our turn, or has been long.
+    """Wait until nothing is left to do; false when it is our turn, or *until* then.
 
     Between two questions the session holds nothing.
     """
-    until = monotonic() + PATIENCE
     for number, pause in enumerate(_pauses()):
         before, at_work = count()
         # Not while one is at work: it would not be through.

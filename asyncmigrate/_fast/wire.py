@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
     from collections.abc import Iterator, Sequence
 
 SECONDS = 3.0
-"""Longer than that for the whole conversation, and the ordinary path takes over."""
+"""Longer than that for an answer, and the ordinary path takes over."""
 PARTING = 0.2
 """Seconds that the server is given to hang up, when the ordinary path comes next."""
 LARGEST = 1 << 24
@@ -55,6 +55,8 @@ class Conversation:
         self.request = request
         self.socket: socket | None = None
         self.deadline = monotonic() + SECONDS
+        self.latest = self.deadline
+        """When all that is still to be asked must have been answered."""
         self.received = 0
         self.buffer = b""
         self.at = 0
@@ -107,7 +109,7 @@ class Conversation:
         return f"{LIMIT};{filled(OURS, *names)};{filled(SETTLED, *names)}"
 
     def _ask(self, question: str) -> None:
-        self.deadline = monotonic() + SECONDS
+        self.deadline = self.latest
         self._send(_message(b"Q", question.encode() + b"\0"))
 
     def _rows(self) -> "Sequence[Sequence[str | None]] | None":

@@ -26,6 +26,7 @@ _HEAD: Final = 12
 """Lines shown of a statement when the error has no position."""
 _TAB: Final = 4
 _NARROWEST: Final = 20
+_STANDING: Final = frozenset({Outcome.APPLIED, Outcome.ROLLED_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class ErrorView:
         label = self.paint("error:", "error")
         if isinstance(error, ConflictsFound):
             found = plural(len(error.conflicts), "conflict")
-            return f"{label} {found}; nothing was changed"
+            stands = any(each.status in _STANDING for each in error.results)
+            return f"{label} {found}" + ("" if stands else "; nothing was changed")
         lines = escape_block(error.message).splitlines() or [error.code]
         first = [f"{label} {lines[0]}"]
         if width(lines[0]) + len("error: ") > self.width:
@@ -149,7 +151,7 @@ class ErrorView:
         stand = [
             f"{escape(result.version)} {escape(result.name)}".rstrip()
             for result in error.results
-            if result.status in {Outcome.APPLIED, Outcome.ROLLED_BACK}
+            if result.status in _STANDING
         ]
         if not stand:
             none = "no migration of this run stands"

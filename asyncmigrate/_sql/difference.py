@@ -9,6 +9,8 @@ import re
 from difflib import unified_diff
 from typing import Final
 
+from asyncmigrate._sql.secrets import without_secrets
+
 MOST_LINES: Final = 2_000
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _HUNK: Final = re.compile(r"@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@")
@@ -36,7 +38,8 @@ def unified(
     shown = [_moved(line, skipped) for line in lines]
     if left > 0:
         shown.append(f"… {left} more lines were not compared")
-    return "".join(f"{line}\n" for line in shown)
+    # An applied file may have held a password that another took the place of.
+    return without_secrets("".join(f"{line}\n" for line in shown))
 
 
 def _lines(text: str) -> list[str]:

@@ -33,7 +33,7 @@ _BARE: Final = r"(?(url)[^\s&'\"]++|(?:\\.|''|[^\s'\\])++)"
 
 SECRET: Final = (
     rf"(?is)(?P<url>(?<=[?&]))?(?P<name>{_NAME}{_GAP}"
-    rf"(?:(?:(?P<equals>=(?!>))|=>|:=?|\bTO\b){_GAP}{_CALLS})?)"
+    rf"(?:(?:(?P<equals>\)?=(?!>)\(?)|=>|:=?|\bTO\b){_GAP}{_CALLS})?)"
     rf"(?P<value>{_DOUBLED}|{_PREFIXED}|{_DOLLARS}|{_DOUBLE}"
     rf"|(?(equals)(?:{_ESCAPED}|{_BARE})|{_STRING}))"
 )

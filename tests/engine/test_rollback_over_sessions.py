@@ -1,5 +1,6 @@
 """Roll-backs and redos that change sessions: they finish what they began."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,11 +9,12 @@ import anyio
 import pytest
 
 from asyncmigrate.errors import MigrationFailed
-from asyncmigrate.events import ConnectionLost
+from asyncmigrate.events import ConnectionLost, LockWaiting
 from asyncmigrate.results import MigrationReport
 from tests.kit.app import App, versions
 from tests.kit.commands import Cli
 from tests.kit.invariants import invariant
+from tests.kit.locks import play_holder
 from tests.kit.polling import eventually
 from tests.kit.proxy import listening
 
@@ -273,6 +275,26 @@ async def test_a_rollback_that_has_done_nothing_yet_leaves_what_another_run_undi
     assert versions(report) == []
     assert report.warnings == ("0003 was rolled back by another run meanwhile",)
     assert await app.standing() == ALL | {"0003": "pending"}
+
+
+async def test_a_rollback_that_waited_is_told_who_did_it_meanwhile(app: App) -> None:
+    await applied(app)
+    holder = await play_holder(app.database)
+    task = asyncio.ensure_future(app.rollback())
+
+    async def waits() -> bool:
+        return bool(app.told(LockWaiting))
+
+    await eventually(waits)
+    await app.database.execute(
+        "UPDATE asyncmigrate.schema_migrations SET rolled_back_at = now()"
+        " WHERE version = '0003'"
+    )
+    report = await task
+    await holder.close()
+
+    assert versions(report) == []
+    assert report.warnings == ("0003 was rolled back by another run meanwhile",)
 
 
 async def test_a_rollback_puts_back_what_it_undid_although_another_run_did_the_rest(

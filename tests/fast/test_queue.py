@@ -1,5 +1,7 @@
 """Starts that find the same to do: one goes on, the others wait for little."""
 
+import sys
+
 import anyio
 import anyio.to_thread
 import asyncpg
@@ -98,6 +100,33 @@ async def test_whoever_has_waited_long_enough_goes_on(
     look.leave()
 
 
+MAIN = """
+import sys
+from asyncmigrate import _fast
+from asyncmigrate.__main__ import main
+
+leave = _fast.Look.leave
+
+def told(look):
+    if look.keeps_a_place:
+        print("asyncpg" in sys.modules, "asyncmigrate._engine.run" in sys.modules)
+    leave(look)
+
+_fast.Look.leave = told
+main()
+"""
+
+
+async def test_a_place_is_kept_until_the_engine_is_loaded(pending: Database) -> None:
+    done = await anyio.run_process(
+        [sys.executable, "-c", MAIN, "migrate", "-d", str(pending.files.path)],
+        env={"DATABASE_URL": f"{pending.dsn}?sslmode=disable", "HOME": "/nowhere"},
+    )
+
+    assert done.stdout.startswith(b"True True\n")
+    assert await pending.tables() >= {"b"}
+
+
 @pytest.mark.parametrize(
     "option", [["--lock-wait", "1s"], ["--namespace", "other"]], ids=lambda o: o[0]
 )
@@ -105,7 +134,8 @@ async def test_nobody_is_waited_for_who_is_not_before_it(
     pending: Database, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
     monkeypatch.setattr(queue, "PATIENCE", 600.0)
-    await named(pending, "asyncmigrate look")
+    for name in ("look", "look api", "89abcdef reading", "89abcdef keeper"):
+        await named(pending, f"asyncmigrate {name}")
     run = await named(pending, "asyncmigrate 01234567")
     await run.execute("SELECT pg_advisory_lock(1)")  # of another namespace, at work
     look = Look()

@@ -174,6 +174,8 @@ async def test_a_commit_in_doubt_is_settled_before_a_conflict_is_told(
 
     assert [versions(report) for report in reports] == [["+0004"]]
     assert [result.version for result in late.value.results] == ["0002"]
+    assert "nothing was changed" not in str(late.value)
+    assert "1 migration of this run stands" in str(late.value)
 
 
 @invariant("I11")

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from asyncmigrate.errors import BlockLimitReached
-from asyncmigrate.events import ConnectionLost
+from asyncmigrate.events import ConnectionLost, OthersBlocked, TableLockWaiting
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
 from tests.kit.polling import eventually
@@ -108,6 +108,30 @@ async def test_a_server_that_does_not_say_what_it_does_is_not_taken_for_silent(
     assert ledger.told(ConnectionLost) == []
 
 
+@invariant("I6")
+async def test_a_reply_that_lies_unread_in_a_busy_program_is_not_lost(
+    ledger: App,
+) -> None:
+    ledger.files.add(
+        "0002_busy.py",
+        """
+import asyncio
+import time
+
+async def up(connection):
+    asked = asyncio.ensure_future(connection.execute("SELECT 1"))
+    await asyncio.sleep(0)
+    time.sleep(2)
+    await asked
+""",
+    )
+
+    report = await ledger.migrate(lease_ttl=0.6)
+
+    assert versions(report) == ["+0002"]
+    assert ledger.told(ConnectionLost) == []
+
+
 @invariant("I13")
 async def test_a_copy_that_waits_for_its_rows_holds_nobody_up_for_longer(
     ledger: App,
@@ -172,3 +196,32 @@ async def test_who_waits_behind_a_detach_waits_no_longer_than_the_limit(
 
     assert versions(await task) == ["+0002"]
     assert await app.database.fetchval("SELECT count(*) FROM pg_inherits") == 0
+
+
+async def test_who_waits_for_the_table_as_a_whole_while_a_detach_waits_does_not_count(
+    app: App,
+) -> None:
+    if app.database.server.version < 14:
+        pytest.skip("DETACH PARTITION CONCURRENTLY came with PostgreSQL 14")
+    app.add(
+        _0001_parts="CREATE TABLE p (a int) PARTITION BY LIST (a);"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+    )
+    await app.migrate()
+    app.add(_0002_detach="ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;")
+    reader = await app.database.connect()
+    await reader.execute("BEGIN; SELECT * FROM p")
+    task = asyncio.ensure_future(app.migrate(block_limit=0.2))
+    other = await app.database.connect()
+
+    async def waits_for_the_reader() -> bool:
+        return bool(app.told(TableLockWaiting))
+
+    await eventually(waits_for_the_reader)
+    analysing = asyncio.ensure_future(other.execute("ANALYZE p1"))
+    await asyncio.sleep(1.2)
+    assert app.told(OthersBlocked) == []
+    await reader.execute("COMMIT")
+
+    assert versions(await task) == ["+0002"]
+    await analysing

@@ -138,6 +138,30 @@ async def test_a_commit_that_waits_for_a_standby_is_never_taken_for_rolled_back(
     assert await eventually(lambda: nothing_is_left(ledger.database))
 
 
+@invariant("I13", "I2")
+async def test_who_waits_behind_the_one_commit_of_all_waits_no_longer_than_the_limit(
+    ledger: App,
+) -> None:
+    ledger.add(_0003_more="INSERT INTO ledger VALUES (3);")
+    task = asyncio.ensure_future(
+        ledger.migrate(single_transaction=True, block_limit=0.3)
+    )
+
+    async def waits_for_the_standby() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        return bool(await ledger.database.fetchval(waiting))
+
+    await eventually(waits_for_the_standby)
+    other = await ledger.database.connect()
+    # It has the lock as soon as the run's COMMIT waits no more.
+    await other.execute("BEGIN; LOCK TABLE ledger IN SHARE MODE; ROLLBACK")
+    report = await task
+
+    assert versions(report) == ["+0002", "+0003"]
+    assert "may not be replicated yet" in report.warnings[0]
+    assert await ledger.standing() == dict.fromkeys(("0001", "0002", "0003"), "applied")
+
+
 @invariant("I9", "I2")
 async def test_a_caller_who_gives_up_at_commit_finds_it_applied(ledger: App) -> None:
     task = asyncio.ensure_future(ledger.migrate())
