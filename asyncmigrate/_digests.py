@@ -125,7 +125,11 @@ class PlainDirectory:
         paths: set[str] = set()
         for path, prefix, names in self._folders:
             names.sort()
-            scripts = [name for name in names if name.lower().endswith(".sql")]
+            scripts = [
+                name
+                for name in names
+                if name.endswith(".sql") or name.lower().endswith(".sql")
+            ]
             if scripts and prefix in ("", "committed/"):
                 middle, last = len(scripts) // 2, len(scripts) - 1
                 wanted = (0, middle, last) if not prefix else (0,)
@@ -134,9 +138,7 @@ class PlainDirectory:
 
     def _claims_by_name(self) -> "Iterator[tuple[str, ...]]":
         """Of the tools that are known by the names of their files."""
-        bases = "/".join(
-            ["", *(name for _, _, names in self._folders for name in names)]
-        )
+        bases = "".join(["/" + "/".join(names) for _, _, names in self._folders])
         if "/R__" in bases or any(f"/V{digit}" in bases for digit in range(10)):
             yield _NUMBERED
         folders = [names for _, at, names in self._folders if at.count("/") == 1]

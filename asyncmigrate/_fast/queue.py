@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
 PATIENCE = 3.0
 """Seconds after which a start that waits goes on, and then says for whom it waits."""
 
-LOOK = "asyncmigrate look"
-"""``application_name`` of a look in the default namespace."""
-
 BEFORE_US = """
 SELECT count(*), count(*) FILTER (WHERE other.application_name <> own.application_name)
 FROM pg_stat_get_activity(NULL) AS other, pg_stat_get_activity(pg_backend_pid()) AS own
@@ -37,11 +34,6 @@ WHERE other.datid = own.datid AND other.pid <> own.pid
 """How many come first: looks at the same namespace that are there for longer, and runs,
 which are counted apart, but for those that hold the lock of another namespace. Looks of
 another role do not show how old they are, and are not waited for."""
-
-
-def name_of_look(namespace: str) -> str:
-    """``application_name``, by which looks at one namespace know each other."""
-    return LOOK if namespace == "default" else f"{LOOK} {namespace}"[:63]
 
 
 def before_us(namespace: str) -> str:

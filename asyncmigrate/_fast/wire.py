@@ -20,13 +20,14 @@ from binascii import a2b_base64, b2a_base64
 from time import monotonic
 
 from asyncmigrate._database.settled import OURS, SETTLED, filled
-from asyncmigrate._fast.queue import before_us, name_of_look
 from asyncmigrate._fast.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
     from collections.abc import Iterator, Sequence
 
+LOOK = "asyncmigrate look"
+"""``application_name`` of a look in the default namespace."""
 SECONDS = 3.0
 """Longer than that for an answer, and the ordinary path takes over."""
 PARTING = 0.2
@@ -77,7 +78,7 @@ class Conversation:
                 raise Unexpected  # TLS: the driver's business
         pairs = ["user", request.user, "database", request.database]
         pairs += ["client_encoding", "UTF8", "application_name"]
-        pairs.append(name_of_look(request.namespace))
+        pairs.append(_name_of_look(request.namespace))
         body = b"".join(text.encode() + b"\0" for text in pairs) + b"\0"
         self._send(_int(len(body) + 8) + _int(196608) + body)
 
@@ -96,6 +97,8 @@ class Conversation:
 
     def count_before_us(self) -> tuple[int, int]:
         """How many starts and runs come first, and how many runs; see `queue`."""
+        from asyncmigrate._fast.queue import before_us  # noqa: PLC0415 - seldom asked
+
         self._ask(f"{LIMIT};{before_us(self.request.namespace)}")
         answers = self._answers((2,))
         if answers is None:
@@ -170,11 +173,21 @@ class Conversation:
             yield message
 
     def _next(self) -> tuple[bytes, bytes]:
-        head = self._take(5)
-        length = int.from_bytes(head[1:], "big") - 4
+        # There is one for each file, so those that have arrived are not taken apart by
+        # a call for each part.
+        at, start = self.at, self.at + 5
+        if start > len(self.buffer):
+            self._take(5)
+            at, start = self.at - 5, self.at
+        length = int.from_bytes(self.buffer[at + 1 : start], "big") - 4
         if not 0 <= length <= LARGEST:
             raise Unexpected
-        return head[:1], self._take(length)
+        kind, end = self.buffer[at : at + 1], start + length
+        if end > len(self.buffer):
+            self.at = start
+            return kind, self._take(length)
+        self.at = end
+        return kind, self.buffer[start:end]
 
     def _take(self, size: int) -> bytes:
         if len(self.buffer) - self.at < size:
@@ -256,6 +269,11 @@ def _scram(
     server_key = hmac_digest(salted, b"Server Key", "sha256")
     signature = b2a_base64(hmac_digest(server_key, message, "sha256"), newline=False)
     return last + b",p=" + b2a_base64(proof, newline=False), signature
+
+
+def _name_of_look(namespace: str) -> str:
+    """``application_name``, by which looks at one namespace know each other."""
+    return LOOK if namespace == "default" else f"{LOOK} {namespace}"[:63]
 
 
 def _int(number: int) -> bytes:
