@@ -50,7 +50,7 @@ class Unexpected(Exception):
 
 
 class Conversation:
-    """One connection: begun, then finished when the files are known."""
+    """One connection: begun, asked, and finished when the files are known."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -58,6 +58,8 @@ class Conversation:
         self.deadline = monotonic() + SECONDS
         self.latest = self.deadline
         """When all that is still to be asked must have been answered."""
+        self.signature: bytes | None = None
+        """What the server must answer to our proof; null when it asked for none."""
         self.received = 0
         self.buffer = b""
         self.at = 0
@@ -82,9 +84,16 @@ class Conversation:
         body = b"".join(text.encode() + b"\0" for text in pairs) + b"\0"
         self._send(_int(len(body) + 8) + _int(196608) + body)
 
+    def ask(self) -> None:
+        """Prove who we are, and ask behind it, which saves a round trip.
+
+        The answers come after the server's own proof, and so count only with that.
+        """
+        self._prove(then=_message(b"Q", self._settled.encode() + b"\0"))
+
     def finish(self) -> "Sequence[Sequence[str | None]] | None":
         """The rows of `SETTLED`; null where there are no tables yet."""
-        self._authenticate(then=_message(b"Q", self._settled.encode() + b"\0"))
+        self._verify()
         for kind, _ in self._until_ready():
             if kind not in (b"S", b"K", b"N"):
                 raise Unexpected
@@ -206,11 +215,7 @@ class Conversation:
 
     # ---- SCRAM
 
-    def _authenticate(self, then: bytes) -> None:
-        """Prove who we are, and send *then* behind it, which saves a round trip.
-
-        Its answers come after the server's own proof, and so count only with that.
-        """
+    def _prove(self, then: bytes) -> None:
         kind, body = self._next()
         if kind != b"R":
             raise Unexpected
@@ -225,11 +230,16 @@ class Conversation:
         opening = b"SCRAM-SHA-256\0" + _int(len(first) + 3) + b"n,," + first
         self._send(_message(b"p", opening))
         challenge = self._sasl(11)
-        proof, signature = _scram(
+        proof, self.signature = _scram(
             self.request.password.encode(), nonce, first, challenge
         )
         self._send(_message(b"p", proof) + then)
-        if not _compare_digest(self._sasl(12), b"v=" + signature):
+
+    def _verify(self) -> None:
+        """Have the server prove itself, where it has had us do so."""
+        if self.signature is None:
+            return
+        if not _compare_digest(self._sasl(12), b"v=" + self.signature):
             raise Unexpected
         kind, body = self._next()
         if kind != b"R" or body != _int(0):
