@@ -22,11 +22,12 @@ def main() -> None:
     # What imports allocate stays, and collecting it costs an eighth of the start: it is
     # collected again when something runs (`_cli.signals`).
     gc.disable()
-    from asyncmigrate._fast import Look  # noqa: PLC0415 - not for --version
-    from asyncmigrate._fast.signals import LeavingAtOnce  # noqa: PLC0415 - as above
+    from asyncmigrate._fast.signals import LeavingAtOnce  # noqa: PLC0415 - not for --version
 
-    look = Look()
     with LeavingAtOnce():
+        from asyncmigrate._fast import Look  # noqa: PLC0415 - as above
+
+        look = Look()
         request = look.nothing_to_do(sys.argv[1:])
         if request is not None and (request.quiet or _is_said("nothing to do")):
             _leave(0)

@@ -27,7 +27,8 @@ def run(order: dict[str, Any]) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Until the command's own handlers stand, which the interpreter's start precedes.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.environ.update(order["env"])
         sys.argv = ["asyncmigrate", *order["argv"]]
