@@ -363,6 +363,12 @@ async def test_what_a_killed_rollback_owed_the_next_migrate_puts_back(
     process = await cli.start("rollback", "--dsn", app.dsn)
     await eventually(is_undone)
     process.kill()
+    if app.database.server.version < 14:
+        # At work, it does not notice that its client is gone.
+        await app.database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        )
     report = await app.migrate()
 
     assert versions(report) == ["+repeatable/v.sql"]
