@@ -78,16 +78,6 @@ COLOUR_OF_STANDING: Final = {
 }
 
 
-def mark_of_outcome(outcome: Outcome, marks: Marks) -> str:
-    """The mark beside a result."""
-    return {
-        Outcome.APPLIED: marks.done,
-        Outcome.ROLLED_BACK: marks.undone,
-        Outcome.SKIPPED: marks.skipped,
-        Outcome.FAILED: marks.failed,
-    }[outcome]
-
-
 def mark_of_standing(standing: Standing, marks: Marks) -> str:
     """The mark beside a migration's status."""
     return {
