@@ -6,6 +6,10 @@
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["asyncmigrate*"]), "asyncmigrate._sample"],
+    packages=[
+        *find_packages(include=["asyncmigrate*"]),
+        "asyncmigrate._sample",
+        "asyncmigrate._sample.repeatable",
+    ],
     package_dir={"asyncmigrate._sample": "migrations"},
 )

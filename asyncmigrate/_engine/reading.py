@@ -1,7 +1,7 @@
 """Reading only: status, history, stored scripts, and waiting until all is done."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -25,9 +25,11 @@ from asyncmigrate._engine.looking import (
 from asyncmigrate._engine.opening import open_reading_session
 from asyncmigrate._engine.prepare import with_diffs
 from asyncmigrate._engine.scope import answered_within, told_as_errors
+from asyncmigrate._engine.scripts import make_ready
 from asyncmigrate._layouts.layout import Source
 from asyncmigrate._migration import (
     Applied,
+    Definition,
     Direction,
     History,
     Holder,
@@ -36,7 +38,14 @@ from asyncmigrate._migration import (
     State,
     order_of,
 )
-from asyncmigrate._plan import compare, conflicts_of, problems_as_conflicts, warnings_of
+from asyncmigrate._plan import (
+    Apply,
+    compare,
+    conflicts_of,
+    problems_as_conflicts,
+    warnings_of,
+)
+from asyncmigrate._plan.compare import needed
 from asyncmigrate.errors import (
     CheckFailed,
     Conflict,
@@ -207,9 +216,32 @@ async def find_conflicts(source: Source, run: Run) -> tuple[Conflict, ...]:
         conflicts += conflicts_of(
             found, allow_out_of_order=run.settings.allow_out_of_order
         )
+        conflicts += _refused(source, seen.history, definitions, run)
         with answered_within(session, run.answer_limit):
             shown = await with_diffs(conflicts, source, session, seen.history)
         return tuple(shown)
+
+
+def _refused(
+    source: Source,
+    history: History,
+    definitions: Mapping[str, Definition],
+    run: Run,
+) -> list[Conflict]:
+    """What a run would refuse of the scripts that are still to be run.
+
+    Not of one whose placeholders have no values here: they may have some there.
+    """
+    standing = {row.version_key for row in history.rows}
+    refused: list[Conflict] = []
+    for file in needed(source.files, history):
+        if file.key in standing or file.key not in definitions:
+            continue
+        ready, found = make_ready(
+            Apply(file=file, definition=definitions[file.key]), run.settings
+        )
+        refused += [] if ready.filled.problems else found
+    return refused
 
 
 async def read_trail(run: Run) -> tuple[HistoryEntry, ...]:

@@ -194,6 +194,20 @@ error: 2 conflicts; nothing was changed
     assert kinds == ["edited", "missing"]
 
 
+async def test_validate_tells_what_a_run_would_refuse_of_what_is_pending(
+    shop: Cli, database: Database
+) -> None:
+    await shop("migrate", "--quiet")
+    database.files.add("9001_vacuum.sql", "SELECT 1;\nVACUUM;\n")
+    database.files.add("9002_commit.sql", "SELECT 1;\nCOMMIT;\nSELECT 2;\n")
+
+    outcome = await shop("validate")
+
+    assert outcome.exit_status == 4
+    assert "9001_vacuum.sql:2:1: VACUUM cannot be in a transaction" in outcome.stderr
+    assert "9002_commit.sql:2:1" in outcome.stderr
+
+
 async def test_the_newest_is_undone_and_done_again(
     shop: Cli, database: Database
 ) -> None:
