@@ -11,6 +11,7 @@ from asyncmigrate.events import Notice, Progressed
 from asyncmigrate.results import RepairAction
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
+from tests.kit.partitions import about_to_detach
 from tests.kit.polling import eventually
 
 USERS = "CREATE TABLE users (id int, email text);"
@@ -179,16 +180,7 @@ async def test_mixed_statements_without_the_directive_are_refused_with_their_pla
 
 
 async def test_a_detach_that_stands_half_done_is_finalised(app: App) -> None:
-    if app.database.server.version < 14:
-        pytest.skip("DETACH PARTITION CONCURRENTLY came with PostgreSQL 14")
-    app.add(
-        _0001_parts="CREATE TABLE p (a int) PARTITION BY LIST (a);"
-        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
-    )
-    await app.migrate()
-    app.add(_0002_detach="ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;")
-    reader = await app.database.connect()
-    await reader.execute("BEGIN; SELECT * FROM p")
+    reader = await about_to_detach(app, "p")
     task = asyncio.ensure_future(app.migrate(lock_wait="20s"))
 
     async def pending() -> int | None:

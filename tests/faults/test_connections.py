@@ -30,7 +30,7 @@ from tests.kit.files import Files
 from tests.kit.invariants import invariant
 from tests.kit.locks import KEY, nothing_is_left
 from tests.kit.polling import eventually
-from tests.kit.proxy import listening
+from tests.kit.proxy import before_the_first, listening
 
 END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -259,22 +259,15 @@ async def test_a_reply_that_never_comes_is_a_lost_connection(
     app.add(_0001_ledger="CREATE TABLE ledger (version int);")
     await app.migrate()
     app.files.add(name, SILENCED[name])
-    dials = 0
-    async with listening(app.dsn) as proxy:
+    # Only the first session's replies get lost; the keeper's do not.
+    async with before_the_first(app.dsn) as (proxy, options):
 
         async def on_query(text: str) -> bool:
             proxy.is_deaf = proxy.is_deaf or "INSERT INTO ledger" in text
             return True
 
-        async def connect() -> asyncpg.Connection:
-            # Only the first session's replies get lost; the keeper's do not.
-            nonlocal dials
-            dials += 1
-            dsn = proxy.dsn if dials == 1 else app.dsn
-            return await asyncpg.connect(dsn, statement_cache_size=0)
-
         proxy.on_query = on_query
-        report = await app.migrate(dsn=None, connect=connect, lease_ttl=1.5)
+        report = await app.migrate(**options, lease_ttl=1.5)
 
     assert versions(report) == ["+0002"]
     assert await ledger(app.database) == [2]

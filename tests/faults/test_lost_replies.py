@@ -4,8 +4,6 @@ And what only looks like it: slow work, slow rows, a server that does not say.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -14,8 +12,9 @@ from asyncmigrate.errors import BlockLimitReached
 from asyncmigrate.events import ConnectionLost, OthersBlocked, TableLockWaiting
 from tests.kit.app import App, versions
 from tests.kit.invariants import invariant
+from tests.kit.partitions import about_to_detach
 from tests.kit.polling import eventually
-from tests.kit.proxy import Proxy, listening
+from tests.kit.proxy import before_the_first
 
 LEDGER = "CREATE TABLE ledger (version int);"
 COPIED = """COPY ledger FROM stdin;
@@ -43,27 +42,12 @@ async def ledger(app: App) -> App:
     return app
 
 
-@asynccontextmanager
-async def between(app: App) -> AsyncGenerator[tuple[Proxy, dict[str, object]]]:
-    """A proxy before the first session, and no other; and the options for that."""
-    dials = 0
-    async with listening(app.dsn) as proxy:
-
-        async def connect() -> asyncpg.Connection:
-            nonlocal dials
-            dials += 1
-            dsn = proxy.dsn if dials == 1 else app.dsn
-            return await asyncpg.connect(dsn, statement_cache_size=0)
-
-        yield proxy, {"dsn": None, "connect": connect}
-
-
 @invariant("I6")
 async def test_rows_of_a_copy_that_never_arrive_are_a_lost_connection(
     ledger: App,
 ) -> None:
     ledger.add(_0002_copy=COPIED)
-    async with between(ledger) as (proxy, options):
+    async with before_the_first(ledger.dsn) as (proxy, options):
 
         async def swallow_what_follows(text: str) -> bool:
             if text.startswith("COPY ledger"):
@@ -168,16 +152,7 @@ async def test_a_copy_that_waits_for_its_rows_holds_nobody_up_for_longer(
 async def test_who_waits_behind_a_detach_waits_no_longer_than_the_limit(
     app: App,
 ) -> None:
-    if app.database.server.version < 14:
-        pytest.skip("DETACH PARTITION CONCURRENTLY came with PostgreSQL 14")
-    app.add(
-        _0001_parts="CREATE TABLE p (a int) PARTITION BY LIST (a);"
-        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
-    )
-    await app.migrate()
-    app.add(_0002_detach="ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;")
-    long_reader = await app.database.connect()
-    await long_reader.execute("BEGIN; SELECT * FROM p1")
+    long_reader = await about_to_detach(app, "p1")
     task = asyncio.ensure_future(app.migrate(block_limit=0.3, lock_timeout=0.2))
 
     async def waits_for_the_partition() -> bool:
@@ -201,16 +176,7 @@ async def test_who_waits_behind_a_detach_waits_no_longer_than_the_limit(
 async def test_who_waits_for_the_table_as_a_whole_while_a_detach_waits_does_not_count(
     app: App,
 ) -> None:
-    if app.database.server.version < 14:
-        pytest.skip("DETACH PARTITION CONCURRENTLY came with PostgreSQL 14")
-    app.add(
-        _0001_parts="CREATE TABLE p (a int) PARTITION BY LIST (a);"
-        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
-    )
-    await app.migrate()
-    app.add(_0002_detach="ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;")
-    reader = await app.database.connect()
-    await reader.execute("BEGIN; SELECT * FROM p")
+    reader = await about_to_detach(app, "p")
     task = asyncio.ensure_future(app.migrate(block_limit=0.2))
     other = await app.database.connect()
 

@@ -4,7 +4,10 @@ import asyncio
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
 
 HOST = "127.0.0.1"
 
@@ -117,3 +120,18 @@ async def listening(dsn: str, port: int = 0) -> AsyncGenerator[Proxy]:
         server.close()
         proxy.cut()
         await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def before_the_first(dsn: str) -> AsyncGenerator[tuple[Proxy, dict[str, Any]]]:
+    """A proxy before a run's first session, and no other; the options for that."""
+    dials = 0
+    async with listening(dsn) as proxy:
+
+        async def connect() -> asyncpg.Connection:
+            nonlocal dials
+            dials += 1
+            to = proxy.dsn if dials == 1 else dsn
+            return await asyncpg.connect(to, statement_cache_size=0)
+
+        yield proxy, {"dsn": None, "connect": connect}
