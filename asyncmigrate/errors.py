@@ -229,11 +229,11 @@ class LockNotAcquired(MigrationError):
         waited: float,
         holder: str | None,
         hint: str | None = None,
-        left: str = "nothing was changed",
     ) -> None:
         super().__init__(
             f"the lock was not free within {waited:g} s;"
-            f" held by {holder or 'a session that left no name'}; {left}",
+            f" held by {holder or 'a session that left no name'};"
+            " nothing was changed",
             hint=hint or "wait for the other run, or raise `lock_wait`",
         )
         self.waited, self.holder = waited, holder

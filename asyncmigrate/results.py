@@ -21,6 +21,11 @@ class Outcome(StrEnum):
     """Planned, not done: a dry run, or undone with its single transaction."""
     FAILED = "failed"
 
+    @property
+    def stands(self) -> bool:
+        """Whether the database has it: it was done, and not undone with others."""
+        return self in {Outcome.APPLIED, Outcome.ROLLED_BACK}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationResult:

@@ -169,7 +169,7 @@ class Run:
             error.message = error.message.replace(unchanged, self.standing())
 
     def _count_standing(self) -> int:
-        return sum(r.status in {"applied", "rolled_back"} for r in self.results)
+        return sum(each.status.stands for each in self.results)
 
     def standing(self) -> str:
         """How many migrations of this run stand, in words."""

@@ -98,9 +98,9 @@ async def acquire(
                 _announce(watcher, holder, now, now - began, pause)
                 await _end_if_dead(session, watcher, holder, state, now)
                 if now - began >= limit:
-                    raise _not_acquired(run, limit, str(holder))
+                    raise LockNotAcquired(waited=limit, holder=str(holder))
             elif now - began >= max(limit, 1):
-                raise _not_acquired(run, limit, None)
+                raise LockNotAcquired(waited=limit, holder=None)
         await anyio.sleep(pause)
     raise AssertionError  # pragma: no cover - pauses() never ends
 
@@ -165,13 +165,13 @@ async def _end_if_dead(
         if state in _AT_WORK:
             return  # it works, or ends by itself when the server notices
         if not state.startswith("idle"):
-            raise _cannot_end(watcher, holder, now)
+            raise _cannot_end(holder, now - watcher.since)
     try:
         ended = await lock.end_holder(session, holder, own=ours)
     except StatementFailed as failure:
         if failure.sqlstate != "42501":
             raise
-        raise _cannot_end(watcher, holder, now) from failure
+        raise _cannot_end(holder, now - watcher.since) from failure
     if ended is None or ended.pid in watcher.ended:
         return
     if ended.at_commit:
@@ -195,21 +195,11 @@ _AT_WORK: Final = frozenset({"active", "fastpath function call"})
 """Other states than these and idle ones are hidden from this role, or not tracked."""
 
 
-def _cannot_end(watcher: _Watcher, holder: Holder, now: float) -> LockNotAcquired:
-    quiet = now - watcher.since
-    return _not_acquired(
-        watcher.run,
-        quiet,
-        f"{holder} (dead: its lease has not moved for {quiet:.0f} s)",
+def _cannot_end(holder: Holder, quiet: float) -> LockNotAcquired:
+    return LockNotAcquired(
+        waited=quiet,
+        holder=f"{holder} (dead: its lease has not moved for {quiet:.0f} s)",
         hint="this role may not see or end that session; an administrator can:"
         f" `SELECT pg_terminate_backend({holder.backend_pid})`. Let all runners log in"
         " as one role to avoid this",
     )
-
-
-def _not_acquired(
-    run: Run, waited: float, holder: str | None, hint: str | None = None
-) -> LockNotAcquired:
-    """Nothing was changed, but for what the run did while it held the lock before."""
-    left = run.standing() if run.results else "nothing was changed"
-    return LockNotAcquired(waited=waited, holder=holder, hint=hint, left=left)

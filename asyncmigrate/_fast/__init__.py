@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the constant itself, since importing typing costs 16 ms
     from collections.abc import Sequence
 
-    from asyncmigrate._digests import PlainDirectory
     from asyncmigrate._fast.wire import Conversation
 
 
@@ -72,24 +71,23 @@ class Look:
         conversation.ask()
         for _ in slices:
             pass
-        if _is_settled(conversation, directory):
+        files = directory.digests()
+        if files is not None and _is_settled(conversation, files, directory.keys):
             self._conversation = None
             conversation.close(wait=False)
             return True
-        if not request.may_wait or directory.digests() is None:
+        if files is None or not request.may_wait:
             self.leave()
         return False
 
 
-def _is_settled(conversation: "Conversation", directory: "PlainDirectory") -> bool:
+def _is_settled(
+    conversation: "Conversation", files: dict[str, str], keys: tuple[str, ...]
+) -> bool:
     from asyncmigrate._database.settled import digests_of  # noqa: PLC0415 - only now
 
-    files = directory.digests()
-    if files is None:
-        return False
-
     def is_right(rows: "Sequence[Sequence[str | None]] | None") -> bool:
-        return rows is not None and digests_of(rows, directory.keys) == files
+        return rows is not None and digests_of(rows, keys) == files
 
     if is_right(conversation.finish()):
         return True
@@ -97,7 +95,7 @@ def _is_settled(conversation: "Conversation", directory: "PlainDirectory") -> bo
         return False
     from asyncmigrate._fast import queue  # noqa: PLC0415 - only now
 
-    conversation.latest = until = monotonic() + queue.PATIENCE
+    conversation.deadline = until = monotonic() + queue.PATIENCE
     return queue.wait_for_others(
         conversation.count_before_us,
         lambda: is_right(conversation.ask_again()),

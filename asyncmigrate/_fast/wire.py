@@ -56,8 +56,6 @@ class Conversation:
         self.request = request
         self.socket: socket | None = None
         self.deadline = monotonic() + SECONDS
-        self.latest = self.deadline
-        """When all that is still to be asked must have been answered."""
         self.signature: bytes | None = None
         """What the server must answer to our proof; null when it asked for none."""
         self.received = 0
@@ -121,7 +119,6 @@ class Conversation:
         return f"{LIMIT};{filled(OURS, *names)};{filled(SETTLED, *names)}"
 
     def _ask(self, question: str) -> None:
-        self.deadline = self.latest
         self._send(_message(b"Q", question.encode() + b"\0"))
 
     def _rows(self) -> "Sequence[Sequence[str | None]] | None":

@@ -17,7 +17,6 @@ from asyncmigrate._readers.text import (
     width,
 )
 from asyncmigrate.errors import Conflict, ConflictsFound, MigrationError
-from asyncmigrate.results import Outcome
 
 _BEFORE: Final = 6
 """Lines of the statement shown above the one that the caret points at."""
@@ -26,7 +25,6 @@ _HEAD: Final = 12
 """Lines shown of a statement when the error has no position."""
 _TAB: Final = 4
 _NARROWEST: Final = 20
-_STANDING: Final = frozenset({Outcome.APPLIED, Outcome.ROLLED_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class ErrorView:
         label = self.paint("error:", "error")
         if isinstance(error, ConflictsFound):
             found = plural(len(error.conflicts), "conflict")
-            stands = any(each.status in _STANDING for each in error.results)
+            stands = any(each.status.stands for each in error.results)
             return f"{label} {found}" + ("" if stands else "; nothing was changed")
         lines = escape_block(error.message).splitlines() or [error.code]
         first = [f"{label} {lines[0]}"]
@@ -151,7 +149,7 @@ class ErrorView:
         stand = [
             f"{escape(result.version)} {escape(result.name)}".rstrip()
             for result in error.results
-            if result.status in _STANDING
+            if result.status.stands
         ]
         if not stand:
             none = "no migration of this run stands"

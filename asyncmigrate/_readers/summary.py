@@ -19,7 +19,7 @@ def summary(
 ) -> str:
     """One line for the sum; under it the slowest, where there are many."""
     written = len(texts_of(report, "written"))
-    done = [r for r in report if r.status in {Outcome.APPLIED, Outcome.ROLLED_BACK}]
+    done = [r for r in report if r.status.stands]
     if report.dry_run:
         return f"dry run: {_would(report)}; nothing was changed"
     if not done and not written:
